@@ -1,0 +1,1 @@
+"""Scrip: the credits backend for apps that sell AI generations."""

@@ -1,0 +1,189 @@
+"""One frozen settings object from the environment; the only file that reads os.environ."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import jwt
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import ValidationError as Invalid
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+LIVE_KEYS = ("sk_live_", "rk_live_")
+SCRIPTS_ONLY = ("DATABASE_URL",)
+
+
+class ConfigError(Exception):
+    """The environment is incomplete or wrong; the message names every variable and its mend."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("Scrip can't start with this environment:\n" + "\n".join(f"  - {line}" for line in problems))
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be a web address such as https://example.com")
+    return value.rstrip("/")
+
+
+def _project_address(value: str) -> str:
+    address = _web_address(value)
+    if urlsplit(address).path:
+        raise ValueError("must end at the host: leave out /rest/v1, /auth/v1 and the like")
+    return address
+
+
+def _origins(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or value != f"{parts.scheme}://{parts.netloc}":
+        raise ValueError("must list origins such as https://app.example.com, separated by commas; * is refused")
+    return value
+
+
+def _redis_address(value: str) -> str:
+    if urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("must start with redis://, rediss:// or unix://")
+    return value
+
+
+def _key_kind(value: str) -> str:
+    """Return `publishable`, `secret` or `unknown` for a key of either generation."""
+    for kind in ("publishable", "secret"):
+        if value.startswith(f"sb_{kind}_"):
+            return kind
+    try:
+        role = jwt.decode(value, options={"verify_signature": False}).get("role")
+    except jwt.PyJWTError:
+        return "unknown"
+    return {"anon": "publishable", "service_role": "secret"}.get(str(role), "unknown")
+
+
+def _publishable(value: str) -> str:
+    if _key_kind(value) != "publishable":
+        found = "holds a SECRET key" if _key_kind(value) == "secret" else "is no key of a Supabase project"
+        raise ValueError(f"{found}: expected sb_publishable_..., or the legacy anon key")
+    return value
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    kind = _key_kind(value.get_secret_value())
+    if kind != "secret":
+        found = "holds the publishable key" if kind == "publishable" else "is no key of a Supabase project"
+        raise ValueError(f"{found}: expected sb_secret_..., or the legacy service_role key")
+    return value
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < 32:
+        raise ValueError("is too short: a legacy JWT secret has at least 32 characters")
+    return value
+
+
+def _variable(*names: str) -> AliasChoices:
+    return AliasChoices(*names)
+
+
+class Settings(BaseModel):
+    """What a process of Scrip knows about its surroundings."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    app_env: Literal["local", "staging", "production"] = Field("production", validation_alias=_variable("APP_ENV"))
+    testing_mode: bool = Field(False, validation_alias=_variable("TESTING_MODE"))
+    supabase_url: Annotated[str, AfterValidator(_project_address)] = Field(validation_alias=_variable("SUPABASE_URL"))
+    publishable_key: Annotated[str, AfterValidator(_publishable)] = Field(
+        repr=False, validation_alias=_variable("SUPABASE_PUBLISHABLE_KEY", "SUPABASE_ANON_KEY")
+    )
+    secret_key: Annotated[SecretStr, AfterValidator(_secret)] = Field(
+        validation_alias=_variable("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY")
+    )
+    jwt_secret: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
+        None, validation_alias=_variable("SUPABASE_JWT_SECRET")
+    )
+    redis_url: Annotated[str, AfterValidator(_redis_address)] = Field(
+        repr=False, validation_alias=_variable("REDIS_URL")
+    )
+    site_url: Annotated[str, AfterValidator(_web_address)] = Field(validation_alias=_variable("SITE_URL"))
+    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_origins)] = Field(
+        (), validation_alias=_variable("CORS_ORIGINS")
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias=_variable("LOG_LEVEL"))
+    web_concurrency: int = Field(2, ge=1, le=64, validation_alias=_variable("WEB_CONCURRENCY"))
+    port: int = Field(8000, ge=1, le=65535, validation_alias=_variable("PORT"))
+
+    @property
+    def issuer(self) -> str:
+        """Return the issuer that every access token must name."""
+        return f"{self.supabase_url}/auth/v1"
+
+
+# What a missing variable should hold; the same words stand in .env.example.
+MENDS = {
+    "SUPABASE_URL": "the project's address, such as https://abc.supabase.co",
+    "SUPABASE_PUBLISHABLE_KEY": "the project's sb_publishable_... key (or SUPABASE_ANON_KEY)",
+    "SUPABASE_SECRET_KEY": "the project's sb_secret_... key (or SUPABASE_SERVICE_ROLE_KEY)",
+    "REDIS_URL": "the queue's address, such as redis://127.0.0.1:6379/0",
+    "SITE_URL": "the address where people open your app, such as https://app.example.com",
+}
+
+
+def variables() -> list[str]:
+    """Return the name of every environment variable that Scrip reads."""
+    aliases = [field.validation_alias for field in Settings.model_fields.values()]
+    names = [str(name) for alias in aliases if isinstance(alias, AliasChoices) for name in alias.choices]
+    return [*names, *SCRIPTS_ONLY]
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings, or raise ConfigError naming all that is missing or wrong at once."""
+    source = os.environ if environ is None else environ
+    given = {name: value.strip() for name, value in source.items() if value.strip()}
+    problems = _unsafe(given)
+    try:
+        settings = Settings.model_validate(given)
+    except Invalid as error:
+        problems = [_problem(found["type"], str(found["loc"][0]), found["msg"]) for found in error.errors()] + problems
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _problem(kind: str, name: str, message: str) -> str:
+    if kind == "missing":
+        return f"{name} is missing: {MENDS.get(name, 'set it')}"
+    return f"{name} {message.removeprefix('Value error, ')}"
+
+
+def _host(given: Mapping[str, str], name: str) -> str:
+    return urlsplit(given.get(name, "")).hostname or ""
+
+
+def _unsafe(given: Mapping[str, str]) -> list[str]:
+    """Name what is well-formed and still must not run: test mode near real things, secrets in clear text."""
+    if given.get("TESTING_MODE", "").lower() in ("1", "true", "yes", "on", "t", "y"):
+        return _unsafe_for_tests(given)
+    bare = given.get("SUPABASE_URL", "").startswith("http://")
+    host = _host(given, "SUPABASE_URL")
+    if bare and host not in LOOPBACK and "." in host:
+        return ["SUPABASE_URL must be https: the secret key would travel in clear text"]
+    return []
+
+
+def _unsafe_for_tests(given: Mapping[str, str]) -> list[str]:
+    places = [name for name in ("SUPABASE_URL", "REDIS_URL", "SITE_URL", "DATABASE_URL") if _host(given, name)]
+    far = [name for name in places if _host(given, name) not in LOOPBACK]
+    problems = [f"{name} is not on this machine, which TESTING_MODE requires" for name in far]
+    live = [name for name, value in given.items() if value.startswith(LIVE_KEYS)]
+    problems += [f"{name} holds a live key, which TESTING_MODE refuses" for name in live]
+    if given.get("APP_ENV", "production") == "production":
+        problems.append("TESTING_MODE can't be on in production: set APP_ENV=local or staging, or turn it off")
+    return problems
