@@ -88,37 +88,35 @@ def _long_enough(value: SecretStr) -> SecretStr:
     return value
 
 
-def _variable(*names: str) -> AliasChoices:
-    return AliasChoices(*names)
-
-
 class Settings(BaseModel):
     """What a process of Scrip knows about its surroundings."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    app_env: Literal["local", "staging", "production"] = Field("production", validation_alias=_variable("APP_ENV"))
-    testing_mode: bool = Field(False, validation_alias=_variable("TESTING_MODE"))
-    supabase_url: Annotated[str, AfterValidator(_project_address)] = Field(validation_alias=_variable("SUPABASE_URL"))
+    app_env: Literal["local", "staging", "production"] = Field("production", validation_alias=AliasChoices("APP_ENV"))
+    testing_mode: bool = Field(False, validation_alias=AliasChoices("TESTING_MODE"))
+    supabase_url: Annotated[str, AfterValidator(_project_address)] = Field(
+        validation_alias=AliasChoices("SUPABASE_URL")
+    )
     publishable_key: Annotated[str, AfterValidator(_publishable)] = Field(
-        repr=False, validation_alias=_variable("SUPABASE_PUBLISHABLE_KEY", "SUPABASE_ANON_KEY")
+        repr=False, validation_alias=AliasChoices("SUPABASE_PUBLISHABLE_KEY", "SUPABASE_ANON_KEY")
     )
     secret_key: Annotated[SecretStr, AfterValidator(_secret)] = Field(
-        validation_alias=_variable("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY")
+        validation_alias=AliasChoices("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY")
     )
     jwt_secret: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
-        None, validation_alias=_variable("SUPABASE_JWT_SECRET")
+        None, validation_alias=AliasChoices("SUPABASE_JWT_SECRET")
     )
     redis_url: Annotated[str, AfterValidator(_redis_address)] = Field(
-        repr=False, validation_alias=_variable("REDIS_URL")
+        repr=False, validation_alias=AliasChoices("REDIS_URL")
     )
-    site_url: Annotated[str, AfterValidator(_web_address)] = Field(validation_alias=_variable("SITE_URL"))
+    site_url: Annotated[str, AfterValidator(_web_address)] = Field(validation_alias=AliasChoices("SITE_URL"))
     cors_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_origins)] = Field(
-        (), validation_alias=_variable("CORS_ORIGINS")
+        (), validation_alias=AliasChoices("CORS_ORIGINS")
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias=_variable("LOG_LEVEL"))
-    web_concurrency: int = Field(2, ge=1, le=64, validation_alias=_variable("WEB_CONCURRENCY"))
-    port: int = Field(8000, ge=1, le=65535, validation_alias=_variable("PORT"))
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias=AliasChoices("LOG_LEVEL"))
+    web_concurrency: int = Field(2, ge=1, le=64, validation_alias=AliasChoices("WEB_CONCURRENCY"))
+    port: int = Field(8000, ge=1, le=65535, validation_alias=AliasChoices("PORT"))
 
     @property
     def issuer(self) -> str:

@@ -14,7 +14,7 @@ class AppError(Exception):
     code: ClassVar[str]
     status: ClassVar[int]
 
-    def __init__(self, message: str | None = None, **details: Any) -> None:
+    def __init__(self, message: str | None = None, /, **details: Any) -> None:
         self.message = message or (type(self).__doc__ or "").strip()
         self.details: dict[str, Any] = details
         super().__init__(self.message)
@@ -173,5 +173,5 @@ def _details(detail: object) -> dict[str, Any]:
 
 def _newer_refusal(code: str, status: int, hint: str | None, details: dict[str, Any]) -> AppError:
     """Return a refusal that a newer schema knows and this release does not: it stays a refusal, never a 500."""
-    kind = type("NewerRefusal", (AppError,), {"__doc__": "The request was refused.", "code": code, "status": status})
+    kind: type[AppError] = type("NewerRefusal", (AppError,), {"__doc__": "The request was refused.", "code": code, "status": status})
     return kind(hint, **details)

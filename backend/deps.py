@@ -1,0 +1,72 @@
+"""What a process needs, built once and lazily, and anew after a fork."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import httpx
+import redis
+
+from backend.clients.providers import Provider, build_providers
+from backend.clients.storage import Storage
+from backend.config import Settings
+from backend.queue import Queue
+from backend.rpc.client import Rpc, connect
+
+T = TypeVar("T")
+
+
+class Deps:
+    """The outside world as this process reaches it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._made: dict[tuple[int, str], Any] = {}
+
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        # Keyed by pid, because a connection must not be shared with a forked child. No lock, because one that was
+        # held during a fork stays locked in the child; of two threads that race, setdefault keeps the first.
+        key = (os.getpid(), name)
+        found: T = self._made[key] if key in self._made else self._made.setdefault(key, make())
+        return found
+
+    @property
+    def http(self) -> httpx.Client:
+        """Return the HTTP client towards the platform."""
+        return self._once("http", lambda: connect(self.settings))
+
+    @property
+    def rpc(self) -> Rpc:
+        """Return the way to the database."""
+        return self._once("rpc", lambda: Rpc(self.settings, self.http))
+
+    @property
+    def redis(self) -> redis.Redis:
+        """Return the connection to Redis; short time-outs, since the queue is only a hint."""
+        return self._once("redis", lambda: _redis(self.settings.redis_url))
+
+    @property
+    def queue(self) -> Queue:
+        """Return the queue towards the workers."""
+        return self._once("queue", lambda: Queue(self.redis))
+
+    @property
+    def storage(self) -> Storage:
+        """Return the storage of pictures and other outputs."""
+        return self._once("storage", lambda: Storage(self.settings, self.http))
+
+    @property
+    def providers(self) -> dict[str, Provider]:
+        """Return the AI providers by name."""
+        return self._once("providers", lambda: build_providers(self.settings))
+
+
+def build_deps(settings: Settings) -> Deps:
+    """Return what a process needs; nothing is connected yet."""
+    return Deps(settings)
+
+
+def _redis(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=2)

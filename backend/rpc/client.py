@@ -1,0 +1,108 @@
+"""The one way to the database: calls SQL operations through PostgREST, each call under its caller's own identity."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import structlog
+from postgrest import APIError, SyncPostgrestClient
+
+from backend.config import LOOPBACK, Settings
+from backend.errors import CONFLICTS, AppError, Internal, Unavailable, from_sql
+
+log = structlog.get_logger(__name__)
+
+# A kept-alive connection that the other side had just closed. Sending again is safe: an operation is one transaction,
+# and once-only by its key, its attempt number or its state.
+_DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+_GATEWAY_DOWN = {502, 503, 504, *range(520, 531)}
+
+
+def connect(settings: Settings) -> httpx.Client:
+    """Return the HTTP client that one process shares; HTTP/1.1, since a shared HTTP/2 client drops requests."""
+    return httpx.Client(
+        http2=False,
+        timeout=httpx.Timeout(10, connect=3, pool=5),
+        limits=httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=20),
+        event_hooks={"response": [_refuse_outage]},
+        trust_env=urlsplit(settings.supabase_url).hostname not in LOOPBACK,
+    )
+
+
+def _refuse_outage(response: httpx.Response) -> None:
+    # Here, because an APIError no longer knows the HTTP status.
+    if response.status_code in _GATEWAY_DOWN:
+        log.warning("platform_unavailable", status=response.status_code, path=response.url.path)
+        raise Unavailable
+
+
+class Rpc:
+    """Makes callers; holds the keys and the connections of this process."""
+
+    def __init__(self, settings: Settings, http: httpx.Client | None = None) -> None:
+        self._url = f"{settings.supabase_url}/rest/v1"
+        self._publishable = settings.publishable_key
+        self._secret = settings.secret_key.get_secret_value()
+        self._http = http or connect(settings)
+
+    def as_user(self, token: str) -> Caller:
+        """Return a caller that acts as the owner of this access token."""
+        return Caller(self._url, self._http, self._publishable, token)
+
+    def as_service(self) -> Caller:
+        """Return a caller that may run service operations."""
+        return Caller(self._url, self._http, self._secret, self._secret)
+
+    def as_anon(self) -> Caller:
+        """Return a caller without a user."""
+        return Caller(self._url, self._http, self._publishable, self._publishable)
+
+
+class Caller:
+    """One identity towards the database."""
+
+    def __init__(self, url: str, http: httpx.Client, key: str, token: str) -> None:
+        self._url, self._http = url, http
+        self._headers = {"apikey": key, "Authorization": f"Bearer {token}"}
+
+    def call(self, function: str, /, **args: Any) -> Any:
+        """Run a SQL operation by name and return its JSON; a refusal becomes the AppError of its code."""
+        try:
+            return self._send(function, args)
+        except _DROPPED:
+            return self._again(function, args)
+        except APIError as error:
+            if error.code in CONFLICTS:
+                return self._again(function, args)
+            raise _refusal(function, error) from error
+        except httpx.TransportError as error:
+            raise _unreachable(function, error) from error
+
+    def _again(self, function: str, args: dict[str, Any]) -> Any:
+        try:
+            return self._send(function, args)
+        except APIError as error:
+            raise _refusal(function, error) from error
+        except httpx.TransportError as error:
+            raise _unreachable(function, error) from error
+
+    def _send(self, function: str, args: dict[str, Any]) -> Any:
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
+        headers = {**self._headers, "X-Request-Id": str(request_id)} if request_id else self._headers
+        # The library's own retries would hold a request for 7 seconds when the database is down.
+        rest = SyncPostgrestClient(self._url, headers=headers, http_client=self._http, retry_enabled=False)
+        return rest.rpc(function, args).execute().data
+
+
+def _refusal(function: str, error: APIError) -> AppError:
+    refusal = from_sql(error.code, error.message, error.details, error.hint)
+    if isinstance(refusal, Internal):
+        log.error("rpc_failed", operation=function, sqlstate=error.code, reason=error.message)
+    return refusal
+
+
+def _unreachable(function: str, error: httpx.TransportError) -> Unavailable:
+    log.warning("rpc_unreachable", operation=function, reason=type(error).__name__)
+    return Unavailable()
