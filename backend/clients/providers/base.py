@@ -1,0 +1,67 @@
+"""What every provider of generations can do, and how it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class ProviderError(Exception):
+    """The provider refused, failed, or answered with something unusable."""
+
+    def __init__(self, code: str, message: str, *, retryable: bool, cost_micros: int | None = None) -> None:
+        self.code = code
+        self.message = message
+        self.retryable = retryable
+        self.cost_micros = cost_micros
+        super().__init__(f"{code}: {message}")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is asked of a provider, as far as it needs to know."""
+
+    generation_id: str
+    attempt: int
+    model: str
+    prompt: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a request is: done, or a fraction between 0 and 1 when the provider tells."""
+
+    done: bool
+    fraction: float | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished request made, and what the provider charged us for it in millionths of a dollar."""
+
+    files: tuple[bytes, ...]
+    cost_micros: int | None = None
+
+
+class Provider(Protocol):
+    """A party that generates. Every call may raise ProviderError; none keeps state between calls.
+
+    `submit` is the only call that costs money. Its answer is stored before the first `poll`, and another process
+    may go on with it: `poll`, `fetch` and `cancel` need nothing but the work and the request id.
+    """
+
+    poll_seconds: float
+
+    def submit(self, work: Work) -> str:
+        """Start the work and return the provider's id of the request."""
+
+    def poll(self, work: Work, request_id: str) -> Progress:
+        """Tell how far the request is."""
+
+    def fetch(self, work: Work, request_id: str) -> Result:
+        """Return what a finished request made."""
+
+    def cancel(self, work: Work, request_id: str) -> None:
+        """Ask the provider to stop; a request that has ended or is unknown is left alone."""

@@ -1,0 +1,64 @@
+"""Where outputs are kept: Supabase Storage, bucket `images`, private."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import urljoin
+
+import httpx
+from storage3 import SyncStorageClient
+from storage3.exceptions import StorageApiError
+
+from backend.config import Settings
+from backend.errors import Internal, Unavailable
+
+BUCKET = "images"
+A_YEAR = "31536000"  # an output never changes under its path
+_OUTAGES = {"408", "425", "429", "500", "502", "503", "504", "544"}
+
+
+class Storage:
+    """Uploads as the service, signs as the user. It never signs in, so no identity can leak into another call."""
+
+    def __init__(self, settings: Settings, http: httpx.Client) -> None:
+        self._base = f"{settings.supabase_url}/storage/v1/"
+        self._publishable = settings.publishable_key
+        self._secret = settings.secret_key.get_secret_value()
+        self._http = http
+
+    def upload(self, path: str, data: bytes, content_type: str) -> None:
+        """Store a file with the service key; the same path again replaces it."""
+        options = {"content-type": content_type, "cache-control": A_YEAR, "upsert": "true"}
+        try:
+            self._client(self._secret, self._secret).from_(BUCKET).upload(path, data, options)  # type: ignore[arg-type]  # a TypedDict over there
+        except StorageApiError as error:
+            raise _refusal(error) from error
+        except httpx.TransportError as error:
+            raise Unavailable from error
+
+    def sign(self, paths: Iterable[str], token: str, ttl: int) -> dict[str, str]:
+        """Return a signed address per path with the user's own token; what they may not read is left out."""
+        wanted = list(dict.fromkeys(paths))
+        if not wanted:
+            return {}
+        try:
+            answers = self._client(self._publishable, token).from_(BUCKET).create_signed_urls(wanted, ttl)
+        except StorageApiError as error:
+            raise _refusal(error) from error
+        except httpx.TransportError as error:
+            raise Unavailable from error
+        return {
+            path: urljoin(self._base, answer["signedURL"])
+            for path, answer in zip(wanted, answers, strict=True)
+            if answer["signedURL"] and not answer["error"]
+        }
+
+    def _client(self, key: str, token: str) -> SyncStorageClient:
+        # Cheap: no connection of its own, and a fresh set of headers per identity.
+        return SyncStorageClient(
+            self._base, {"apikey": key, "Authorization": f"Bearer {token}"}, http_client=self._http
+        )
+
+
+def _refusal(error: StorageApiError) -> Unavailable | Internal:
+    return Unavailable() if str(error.status) in _OUTAGES else Internal()

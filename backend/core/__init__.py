@@ -1,0 +1,1 @@
+"""Flows that touch an outside party: no Flask, no RQ."""

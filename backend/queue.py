@@ -1,0 +1,90 @@
+"""The queue towards the workers: RQ on Redis. A hint, never the truth: the row in the database decides."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from datetime import timedelta
+
+import rq
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as Unreachable
+from redis.exceptions import RedisError as RedisError
+from redis.retry import Retry
+from rq.exceptions import DuplicateJobError
+
+HIGH = "high"
+DEFAULT = "default"
+LOW = "low"
+EMAILS = "emails"
+MAINTENANCE = "maintenance"
+QUEUES = (HIGH, DEFAULT, LOW, EMAILS, MAINTENANCE)
+
+RUN_GENERATION = "backend.worker.jobs.run_generation"
+
+# Only a backstop against a job that hangs for ever: leases and each model's own time-out end it long before.
+JOB_SECONDS = int(timedelta(hours=2).total_seconds())
+FAILURE_SECONDS = int(timedelta(hours=1).total_seconds())
+
+
+def connect(url: str, *, seconds: float = 1.0) -> Redis:
+    """Return a Redis client that gives up quickly, and tries once more when a kept connection had died."""
+    return Redis.from_url(
+        url,
+        socket_connect_timeout=seconds,
+        socket_timeout=seconds,
+        retry=Retry(NoBackoff(), 1, supported_errors=(Unreachable,)),
+        socket_keepalive=True,
+        socket_keepalive_options=_keepalive(),
+        health_check_interval=0,
+    )
+
+
+def _keepalive() -> dict[int, int]:
+    """Find a silently lost connection within two minutes, also while a worker waits on it for work."""
+    if sys.platform != "linux":
+        return {}
+    return {socket.TCP_KEEPIDLE: 60, socket.TCP_KEEPINTVL: 15, socket.TCP_KEEPCNT: 4}
+
+
+class Queue:
+    """Puts work before the workers. Redis trouble raises RedisError; whoever calls decides what it means."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def enqueue_generation(
+        self, generation_id: str, attempt: int, request_id: str | None, queue: str = DEFAULT
+    ) -> bool:
+        """Put a generation before the workers; False when it is waiting there already."""
+        job_id = f"gen-{generation_id}-{attempt}"
+        try:
+            self._push(queue, job_id, generation_id, request_id, unique=True)
+        except DuplicateJobError:
+            # A record in Redis can outlive its place in the line (a worker died between taking and starting it).
+            # Without this look the generation would count as queued for ever.
+            if self._is_waiting(queue, job_id):
+                return False
+            self._push(queue, job_id, generation_id, request_id, unique=False)
+        return True
+
+    def ping(self) -> None:
+        """Raise RedisError unless Redis answers."""
+        self._redis.ping()
+
+    def _push(self, queue: str, job_id: str, generation_id: str, request_id: str | None, *, unique: bool) -> None:
+        rq.Queue(queue, connection=self._redis).enqueue(
+            RUN_GENERATION,
+            generation_id,
+            request_id,
+            job_id=job_id,
+            unique=unique,
+            job_timeout=JOB_SECONDS,
+            result_ttl=0,
+            failure_ttl=FAILURE_SECONDS,
+            description=f"generation {generation_id}",
+        )
+
+    def _is_waiting(self, queue: str, job_id: str) -> bool:
+        return self._redis.lpos(rq.Queue.redis_queue_namespace_prefix + queue, job_id) is not None

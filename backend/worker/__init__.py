@@ -1,0 +1,1 @@
+"""Everything that knows RQ: the worker, its jobs and the scheduler."""
