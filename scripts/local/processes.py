@@ -1,0 +1,166 @@
+"""Start a program so that it can never outlive us, and stop it in good order."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+UNPRIVILEGED_ACCOUNTS = ("postgres", "nobody", "daemon")
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user that a program runs as when we are root."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+class ProcessFailed(RuntimeError):
+    """A program of the stack did not start; the message ends with the last lines of its log."""
+
+
+class Child:
+    """A running program in a session of its own, with its output in a log file."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path, stop_signal: signal.Signals) -> None:
+        self.name = name
+        self.process = process
+        self.log = log
+        self.stop_signal = stop_signal
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def is_alive(self) -> bool:
+        return self.process.poll() is None
+
+    def log_tail(self, lines: int = 15) -> str:
+        """The last lines of the log, for a message."""
+        with suppress(OSError):
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        return ""
+
+    def failure(self, what: str) -> ProcessFailed:
+        """An error that says what went wrong and shows the end of the log."""
+        code = self.process.poll()
+        how = f"it ended with exit code {code}" if code is not None else "it is still running"
+        return ProcessFailed(f"{self.name}: {what} ({how}). Log: {self.log}\n{self.log_tail()}".rstrip())
+
+    def stop(self, grace: float = 10.0) -> None:
+        """Ask the program to stop, wait, then end whatever is left of its session."""
+        if self.is_alive():
+            self.process.send_signal(self.stop_signal)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(grace)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the program and everything it started, at once."""
+        kill_session(self.pid)
+        self.process.wait()
+
+
+def start(
+    command: Sequence[str],
+    *,
+    name: str,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | str | None = None,
+    account: Account | None = None,
+    stop_signal: signal.Signals = signal.SIGTERM,
+) -> Child:
+    """Start a program that is stopped by the kernel should this process be killed."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            start_new_session=True,  # a Ctrl-C in the terminal reaches the starter alone, which stops things in order
+            preexec_fn=_die_with_parent(stop_signal),
+            **_as_account(account),
+        )
+    return Child(name, process, log, stop_signal)
+
+
+def _as_account(account: Account | None) -> dict[str, object]:
+    if account is None:
+        return {}
+    return {"user": account.uid, "group": account.gid, "extra_groups": []}
+
+
+def _die_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
+    """What the child does before exec, after its uid was dropped (a change of uid would clear the setting)."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+    parent = os.getpid()
+
+    def set_death_signal() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, int(stop_signal), 0, 0, 0)
+        if os.getppid() != parent:  # the parent died between fork and here
+            os._exit(1)
+
+    return set_death_signal
+
+
+def unprivileged_account() -> Account | None:
+    """The account to run PostgreSQL as, which refuses root; None when we are an ordinary user already."""
+    if os.geteuid() != 0:
+        return None
+    for name in UNPRIVILEGED_ACCOUNTS:
+        with suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return Account(name, entry.pw_uid, entry.pw_gid)
+    raise ProcessFailed(
+        "PostgreSQL does not run as root, and none of the accounts "
+        f"{', '.join(UNPRIVILEGED_ACCOUNTS)} exists here. Run this as an ordinary user, or add one: useradd postgres"
+    )
+
+
+def free_port() -> int:
+    """A port on the loopback address that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def kill_session(session: int) -> None:
+    """Kill every process of a session (and the group of its leader, where sessions cannot be listed)."""
+    for pid in session_members(session):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(session, signal.SIGKILL)
+
+
+def session_members(session: int) -> list[int]:
+    """The processes of a session, read from /proc; empty where there is no /proc."""
+    return [pid for pid in _all_pids() if _session_of(pid) == session]
+
+
+def _all_pids() -> list[int]:
+    proc = Path("/proc")
+    return [int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()] if proc.is_dir() else []
+
+
+def _session_of(pid: int) -> int | None:
+    with suppress(ProcessLookupError, PermissionError):
+        return os.getsid(pid)
+    return None

@@ -1,0 +1,91 @@
+"""What tests stand on: a real PostgreSQL that looks like Supabase, a real Valkey, and databases by the dozen."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import LiteralString, cast
+
+import psycopg
+import pytest
+import redis
+
+from scripts.local.postgres import Postgres
+from scripts.local.valkey import Valkey
+
+ROOT = Path(__file__).parent.parent
+OURS = ("APP_ENV", "TESTING_MODE", "SUPABASE_", "DATABASE_URL", "REDIS_URL", "SITE_URL", "CORS_ORIGINS", "LOG_LEVEL")
+OURS += ("WEB_CONCURRENCY", "PORT", "STRIPE_", "FAL_", "SMTP_URL", "MAIL_FROM", "TRUSTED_PROXIES", "METRICS_TOKEN")
+OURS += ("SENTRY_DSN", "S3_", "PROMETHEUS_")
+LIBPQ = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSERVICE", "PGSSLMODE", "PGOPTIONS", "PGPASSFILE")
+
+# The developer's shell must not leak into tests, nor tests into a proxy.
+for name in list(os.environ):
+    if name.startswith(OURS) or name in LIBPQ:
+        del os.environ[name]
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A throw-away cluster, one for each pytest worker."""
+    with Postgres(durable=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template(postgres: Postgres) -> str:
+    """Name of a database with the platform and every migration, to be cloned and never connected to."""
+    name = "template_scrip"
+    postgres.create_platform(name)
+    migrate(postgres.url(name))
+    return name
+
+
+@pytest.fixture
+def database(postgres: Postgres, template: str) -> Iterator[str]:
+    """URL (as role postgres) of a fresh database of the test's own."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    postgres.clone(template, name)
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres: Postgres, template: str) -> str:
+    """URL of one database for all tests that roll back what they do."""
+    postgres.clone(template, "shared")
+    return postgres.url("shared")
+
+
+@pytest.fixture
+def db(shared_database: str) -> Iterator[psycopg.Connection]:
+    """A connection as role postgres whose work is rolled back; for everything that needs a single connection."""
+    with psycopg.connect(shared_database) as connection:
+        yield connection
+        connection.rollback()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """A throw-away server, one for each pytest worker."""
+    with Valkey() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(valkey: Valkey) -> str:
+    """URL of an empty Redis."""
+    with redis.Redis.from_url(valkey.url) as client:
+        client.flushall()
+    return valkey.url
+
+
+def migrate(database_url: str) -> None:
+    """Apply every migration in order (until scripts/migrate.py takes over)."""
+    with psycopg.connect(database_url) as connection:
+        for path in sorted((ROOT / "supabase" / "migrations").glob("*.sql")):
+            connection.execute(cast(LiteralString, path.read_text()))
+            connection.commit()
