@@ -1,0 +1,1 @@
+"""What scripts/migrate.py is made of: files, statements, rules, history, apply, functions, rollback."""
