@@ -1,0 +1,39 @@
+-- credit_figures(w) -> jsonb      called by: get_credit_balance
+-- {balance, held, available, low_balance, expiring: [{credits, expires_at}]} as of now, from one statement, whether or not anything swept.
+-- The same arithmetic as tidy_wallet, without writing: expired holds count as given back, expired lots as gone.
+create or replace function private.credit_figures(w public.wallets)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  with now as materialized (
+    select private.clock() as now
+  ), ended as materialized (
+    select r.id, r.amount, r.lots, r.expires_at from public.credit_reservations r, now
+    where r.wallet_id = w.id and r.status = 'held' and r.expires_at <= now.now
+  ), given_back as (
+    select (e ->> 'grant_id')::uuid as grant_id, sum((e ->> 'amount')::bigint) as credits
+    from jsonb_array_elements(private.slice_lots(
+      (select coalesce(jsonb_agg(l.lot order by h.expires_at, h.id, l.n), '[]')
+       from ended h, jsonb_array_elements(h.lots) with ordinality as l (lot, n)), w.debt)) e
+    group by 1
+  ), lots as (
+    select g.expires_at, g.remaining + coalesce(b.credits, 0) as credits, g.expires_at <= now.now as gone
+    from now, public.credit_grants g left join given_back b on b.grant_id = g.id
+    where g.wallet_id = w.id and (g.open or b.grant_id is not null)
+  ), figures as (
+    select w.balance - (select coalesce(sum(l.credits), 0) from lots l where l.gone) as balance,
+           w.held - (select coalesce(sum(h.amount), 0) from ended h) as held
+  )
+  select jsonb_build_object(
+    'balance', f.balance, 'held', f.held, 'available', f.balance - f.held,
+    'low_balance', f.balance - f.held < w.low_balance_threshold,
+    'expiring', (
+      select coalesce(jsonb_agg(jsonb_build_object(
+        'credits', x.credits, 'expires_at', private.rfc3339(x.expires_at)) order by x.expires_at), '[]')
+      from (select l.expires_at, sum(l.credits) as credits from lots l where not l.gone group by 1) x))
+  from figures f;
+$$;
+
+revoke all on function private.credit_figures(public.wallets) from public, anon, authenticated, service_role;

@@ -1,0 +1,29 @@
+-- hold_credits(w, p_amount, ...) -> credit_reservations      called by: reserve_credits, create_generation
+-- Sets credits aside: takes them out of their lots and counts them as held. w is locked and current.
+-- Refuses: insufficient_credits 402
+create or replace function private.hold_credits(
+  w public.wallets, p_amount bigint, p_expires_at timestamptz, p_key text, p_digest bytea, p_reference text, p_late_settle text)
+returns public.credit_reservations
+language plpgsql
+set search_path = ''
+as $$
+declare
+  r public.credit_reservations;
+begin
+  if w.balance - w.held < p_amount then
+    raise exception using errcode = 'PT402', message = 'insufficient_credits',
+      detail = jsonb_build_object('required', p_amount, 'available', w.balance - w.held, 'balance', w.balance, 'held', w.held)::text,
+      hint = format('This needs %s credits and %s are available.', p_amount, w.balance - w.held);
+  end if;
+  insert into public.credit_reservations (
+    wallet_id, amount, lots, late_settle, expires_at, reference, idempotency_key, request_digest, created_at)
+  values (
+    w.id, p_amount, private.take_lots(w.id, p_amount), p_late_settle, p_expires_at, p_reference, p_key, p_digest, private.clock())
+  returning * into r;
+  perform private.move_wallet(w.id, 0, p_amount, p_expires_at);
+  return r;
+end
+$$;
+
+revoke all on function private.hold_credits(public.wallets, bigint, timestamptz, text, bytea, text, text)
+  from public, anon, authenticated, service_role;

@@ -1,0 +1,19 @@
+-- move_wallet(p_wallet_id, p_balance, p_held, p_tidy_after, p_ledger_head) -> wallets      called by: hold_credits, close_hold, settle_reservation, post
+-- The only statement that changes a wallet's figures. p_balance and p_held are differences; the caller holds the lock.
+create or replace function private.move_wallet(
+  p_wallet_id uuid, p_balance bigint, p_held bigint, p_tidy_after timestamptz default null, p_ledger_head bytea default null)
+returns public.wallets
+language sql
+set search_path = ''
+as $$
+  update public.wallets w
+  set balance = w.balance + p_balance,
+      held = w.held + p_held,
+      debt = greatest(0, w.held + p_held - w.balance - p_balance),
+      tidy_after = least(w.tidy_after, p_tidy_after),
+      ledger_head = coalesce(p_ledger_head, w.ledger_head)
+  where w.id = p_wallet_id
+  returning w.*;
+$$;
+
+revoke all on function private.move_wallet(uuid, bigint, bigint, timestamptz, bytea) from public, anon, authenticated, service_role;

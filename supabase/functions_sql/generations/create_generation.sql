@@ -1,0 +1,57 @@
+-- create_generation(p_model_id, p_prompt, p_params, p_idempotency_key) -> jsonb      called by: backend/rpc/generations.py as the user
+-- Prices, reserves and queues in one transaction; returns the generation. A repeat of the key answers the first one with its present status.
+-- Guarantees: no generation without a hold, no hold without a generation. One key, one generation.
+-- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · user_not_found 404 · idempotency_key_reused 409 ·
+--   model_not_found 404 · invalid_params 422 · insufficient_credits 402
+create or replace function private.create_generation(p_model_id text, p_prompt text, p_params jsonb, p_idempotency_key text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_id uuid := private.require_user();
+  v_params jsonb := coalesce(p_params, '{}');
+  v_digest bytea := private.request_digest('create_generation', jsonb_build_array(p_model_id, p_prompt, v_params));
+  v_id uuid := gen_random_uuid();
+  w public.wallets;
+  r public.credit_reservations;
+  m public.models;
+  g public.generations;
+begin
+  perform private.check_idempotency_key(p_idempotency_key);
+  w := private.open_wallet(v_user_id);
+  r := private.replayed_reservation(w.id, p_idempotency_key, v_digest);
+  if r.id is not null then
+    select * into strict g from public.generations x where x.reservation_id = r.id;
+    return private.generation_json(g);
+  end if;
+  m := private.find_model(p_model_id);
+  if p_prompt is null or char_length(btrim(p_prompt)) = 0 or char_length(p_prompt) > m.max_prompt_chars then
+    raise exception using errcode = 'PT422', message = 'invalid_params', detail = '{"field": "prompt"}',
+      hint = format('A prompt for %s has 1 to %s characters.', m.title, m.max_prompt_chars);
+  end if;
+  r := private.hold_credits(w, (private.price_generation(m, p_prompt, v_params) ->> 'credits')::bigint,
+    private.clock() + make_interval(secs => m.hold_seconds), p_idempotency_key, v_digest, 'generation:' || v_id, m.late_settle);
+  -- The caller hands it to the queue; if it can't, the dispatcher does after 15 seconds.
+  insert into public.generations (
+    id, user_id, model_id, prompt, params, max_attempts, dispatch_at, reservation_id, credits_reserved, created_at)
+  values (
+    v_id, v_user_id, m.id, p_prompt, v_params, m.max_attempts, private.clock() + interval '15 seconds', r.id, r.amount, private.clock())
+  returning * into g;
+  return private.generation_json(g);
+end
+$$;
+
+create or replace function public.create_generation(p_model_id text, p_prompt text, p_params jsonb, p_idempotency_key text)
+returns jsonb
+language sql
+set search_path = ''
+as $$
+  select private.create_generation(p_model_id, p_prompt, p_params, p_idempotency_key);
+$$;
+
+revoke all on function private.create_generation(text, text, jsonb, text), public.create_generation(text, text, jsonb, text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.create_generation(text, text, jsonb, text), public.create_generation(text, text, jsonb, text)
+  to authenticated;
