@@ -18,6 +18,13 @@ class ProviderError(Exception):
         super().__init__(f"{code}: {message}")
 
 
+class ProviderUnavailable(ProviderError):
+    """The provider can't be reached; a request that it already has may well be going on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("provider_unavailable", message, retryable=True)
+
+
 @dataclass(frozen=True)
 class Work:
     """What is asked of a provider, as far as it needs to know."""

@@ -1,0 +1,103 @@
+"""Which models there are and what they accept; read from the database, remembered for half a minute."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from jsonschema import Draft202012Validator, TypeChecker, ValidationError
+from jsonschema.exceptions import best_match
+from jsonschema.validators import extend
+
+from backend.deps import Deps
+from backend.errors import InvalidParams, ModelNotFound, Unavailable
+from backend.rpc import models as rpc_models
+
+FRESH_SECONDS = 30.0
+_remembered: dict[str, tuple[float, dict[str, Model]]] = {}
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a model accepts."""
+
+    id: str
+    params_schema: Mapping[str, Any]
+    max_prompt_chars: int
+
+    @cached_property
+    def _validator(self) -> Any:
+        return _Strict(self.params_schema)
+
+    def check(self, prompt: str, params: Mapping[str, Any]) -> None:
+        """Raise InvalidParams naming the field that this model does not accept."""
+        if not prompt.strip():
+            raise _refusal("prompt", "must say something")
+        if len(prompt) > self.max_prompt_chars:
+            raise _refusal("prompt", f"must not be longer than {self.max_prompt_chars} characters")
+        error = best_match(self._validator.iter_errors(params))
+        if error is not None:
+            raise _refusal(_field(error), error.message)
+
+
+def find_model(deps: Deps, model_id: str) -> Model:
+    """Return a model, asking the database again when it is unknown here or what we know has aged."""
+    age, known = _remembered.get(deps.settings.supabase_url, (-math.inf, {}))
+    if time.monotonic() - age > FRESH_SECONDS or model_id not in known:
+        known = _refresh(deps, known)
+    if model_id not in known:
+        raise ModelNotFound(model=model_id)
+    return known[model_id]
+
+
+def forget_models() -> None:
+    """Forget what was read, so that the next look asks the database."""
+    _remembered.clear()
+
+
+def _refresh(deps: Deps, known: dict[str, Model]) -> dict[str, Model]:
+    try:
+        rows = rpc_models.list_models(deps.rpc.as_anon())
+    except Unavailable:
+        if known:
+            return known  # the database itself decides next, and refuses by itself when it is down
+        raise
+    models = {row["id"]: Model(row["id"], row["params_schema"], row["max_prompt_chars"]) for row in rows}
+    _remembered[deps.settings.supabase_url] = (time.monotonic(), models)
+    return models
+
+
+def _is_integer(checker: TypeChecker, value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(checker: TypeChecker, value: object) -> bool:
+    return _is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+# The standard takes 4.0 for an integer, and Python's JSON takes NaN for a number; prices take neither.
+_Strict: Any = extend(  # type: ignore[no-untyped-call]  # the stubs leave this function open
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number}),
+)
+
+
+def _field(error: ValidationError) -> str:
+    """Return the dotted name of what is wrong: the missing or surplus property rather than the object around it."""
+    given: Any = error.instance
+    place = ["params", *(str(part) for part in error.absolute_path)]
+    if error.validator == "required":
+        wanted: Any = error.validator_value
+        place += [name for name in wanted if name not in given][:1]
+    elif error.validator == "additionalProperties":
+        schema: Any = error.schema
+        place += sorted(set(given) - set(schema.get("properties", {})))[:1]
+    return ".".join(place)
+
+
+def _refusal(field: str, reason: str) -> InvalidParams:
+    return InvalidParams(f"{field}: {reason}", field=field, reason=reason)

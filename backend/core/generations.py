@@ -1,0 +1,214 @@
+"""The life of a paid generation: start, run, settle, and what finds it again when a process or a machine dies.
+
+The row in the database is the truth. Its credits are held from `start` until exactly one attempt settles it. A worker
+that dies anywhere below leaves a lease that runs out; the sweep then queues the row again or gives the credits back.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import structlog
+
+from backend.clients.providers.base import ProviderError, Result
+from backend.core.catalog import Model, find_model
+from backend.core.lease import Interrupted, Lease, Reason
+from backend.core.outputs import checked
+from backend.core.production import production_for
+from backend.deps import Deps
+from backend.errors import AppError, InvalidParams, StaleAttempt, Unavailable
+from backend.queue import RedisError
+from backend.rpc import generations as rpc
+from backend.rpc.client import Caller
+
+Json = dict[str, Any]
+log = structlog.get_logger(__name__)
+
+UPLOAD_PATIENCE = 20.0
+NOTICES = {
+    Reason.CANCELED: "It was canceled.",
+    Reason.WORKER_STOPPED: "The worker that ran it was stopped.",
+}
+
+
+@dataclass(frozen=True)
+class Succeeded:
+    """Everything is stored; the hold is to be confirmed."""
+
+    outputs: list[Json]
+    cost_micros: int | None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """It is to be queued again, or its credits are to be given back."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+Outcome = Succeeded | Failed
+
+
+# Start: in the web process -------------------------------------------------------------------------------------------
+
+
+def start(
+    deps: Deps,
+    caller: Caller,
+    *,
+    model_id: str,
+    prompt: str,
+    params: Mapping[str, Any],
+    key: str,
+    request_id: str | None,
+) -> Json:
+    """Check, then price, reserve and queue in one transaction, then tell the workers; returns the generation."""
+    find_model(deps, model_id).check(prompt, params)
+    generation = rpc.create_generation(caller, model_id=model_id, prompt=prompt, params=params, idempotency_key=key)
+    if generation["status"] == "queued":
+        _tell_workers(deps, generation["id"], generation["attempt"], request_id)
+    return generation
+
+
+def _tell_workers(deps: Deps, generation_id: str, attempt: int, request_id: str | None) -> None:
+    # Only a hint. When Redis is away, or we die before this line, the dispatcher finds the row.
+    try:
+        deps.queue.enqueue_generation(generation_id, attempt, request_id)
+    except RedisError as error:
+        log.warning("enqueue_failed", generation_id=generation_id, error=str(error))
+
+
+# Run: in a worker ----------------------------------------------------------------------------------------------------
+
+
+def run(
+    deps: Deps,
+    generation_id: str,
+    *,
+    request_id: str | None = None,
+    worker: str,
+    stopping: Callable[[], bool] = lambda: False,
+) -> None:
+    """Claim a generation, produce its outputs and settle it; does nothing when there is nothing to do."""
+    with structlog.contextvars.bound_contextvars(generation_id=generation_id, request_id=request_id, user_id=None):
+        settings, service, now = deps.settings, deps.rpc.as_service(), time.monotonic()
+        try:
+            claim = rpc.claim_generation(
+                service, generation_id=generation_id, worker=worker, lease_seconds=settings.worker_lease_seconds
+            )
+        except Unavailable:
+            claim = None  # still queued, so the dispatcher tells again; claimed with the answer lost, so the sweep does
+        if claim is None:
+            log.info("generation_not_claimed")
+            return
+        structlog.contextvars.bind_contextvars(user_id=claim["user_id"])
+        log.info("generation_claimed", attempt=claim["attempt"], model=claim["model"])
+        with Lease(
+            service,
+            generation_id,
+            claim["attempt"],
+            claimed_at=now,
+            lease_seconds=settings.worker_lease_seconds,
+            heartbeat_seconds=min(settings.worker_heartbeat_seconds, settings.worker_lease_seconds / 3),
+            stopping=stopping,
+        ) as lease:
+            outcome = _attempt(deps, claim, lease)
+            if outcome is not None:
+                _settle(service, claim, outcome, patience=settings.worker_lease_seconds)
+
+
+def _attempt(deps: Deps, claim: Json, lease: Lease) -> Outcome | None:
+    """Return how this attempt ended; None when another one owns the generation and nothing more may be touched."""
+    try:
+        result = _produce(deps, claim, lease)
+        return Succeeded(_store(deps, claim, result, lease), result.cost_micros)
+    except Interrupted as stop:
+        log.warning("generation_interrupted", reason=stop.reason.value)
+        if stop.reason in (Reason.LOST, Reason.EXPIRED):
+            return None
+        return Failed(stop.reason.value, NOTICES[stop.reason], retryable=stop.reason is Reason.WORKER_STOPPED)
+    except ProviderError as error:
+        log.warning("provider_failed", code=error.code, reason=error.message, cost_micros=error.cost_micros)
+        return Failed(error.code, error.message, error.retryable)
+    except InvalidParams as error:
+        return Failed(error.code, error.message, retryable=False)
+    except Unavailable:
+        return Failed("storage_unavailable", "The outputs could not be stored.", retryable=True)
+    except Exception:
+        # A bug of ours must not keep the credits. A new attempt resumes the provider's request, so it costs nothing.
+        log.exception("generation_broke")
+        return Failed("internal", "Something went wrong on our side.", retryable=True)
+
+
+def _produce(deps: Deps, claim: Json, lease: Lease) -> Result:
+    """Check what was asked for, then let the provider do it."""
+    # Checked here again, because a row can be made without passing `start`: the operation is open to every user.
+    Model(claim["model"], claim["params_schema"], claim["max_prompt_chars"]).check(claim["prompt"], claim["params"])
+    return production_for(deps.providers, claim, lease).produce(claim["provider_request_id"])
+
+
+def _store(deps: Deps, claim: Json, result: Result, lease: Lease) -> list[Json]:
+    """Keep the outputs. If we die here, they are files nobody points at; the next attempt stores its own."""
+    outputs = checked(result, user_id=claim["user_id"], generation_id=claim["id"], attempt=claim["attempt"])
+    for output in outputs:
+        upload = partial(deps.storage.upload, output.path, output.data, output.content_type)
+        lease.persist(upload, patience=UPLOAD_PATIENCE)
+    return [output.row for output in outputs]
+
+
+# Settle: one transaction moves the status and the credits ------------------------------------------------------------
+
+
+def _settle(service: Caller, claim: Json, outcome: Outcome, *, patience: float) -> None:
+    """Write the outcome, repeating through an outage. When that fails the lease runs out and the sweep takes over."""
+    give_up, pause = time.monotonic() + patience, 0.2
+    while True:
+        try:
+            settled = _write(service, claim, outcome)
+            log.info("generation_settled", status=settled["status"], attempt=settled["attempt"])
+            return
+        except StaleAttempt:
+            log.warning("settle_came_late", attempt=claim["attempt"])
+            return
+        except AppError as error:
+            if error.status < 500 and isinstance(outcome, Succeeded):
+                log.error("outcome_refused", code=error.code, reason=error.message)
+                outcome = Failed("internal", "Something went wrong on our side.", retryable=False)
+            elif error.status < 500 or time.monotonic() + pause > give_up:
+                log.error("settle_given_up", code=error.code)
+                return
+        time.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - only spreads the tries of many workers
+        pause = min(pause * 2, 5.0)
+
+
+def _write(service: Caller, claim: Json, outcome: Outcome) -> Json:
+    fence: Json = {"generation_id": claim["id"], "attempt": claim["attempt"]}
+    if isinstance(outcome, Succeeded):
+        return rpc.complete_generation(service, **fence, outputs=outcome.outputs, cost_micros=outcome.cost_micros)
+    return rpc.fail_generation(
+        service, **fence, error_code=outcome.code, error_message=outcome.message, retryable=outcome.retryable
+    )
+
+
+# Sweep and dispatch: in the scheduler, both harmless to repeat -------------------------------------------------------
+
+
+def sweep(deps: Deps) -> Json:
+    """Queue again, or fail and release, whatever lost its lease."""
+    return rpc.sweep_generations(deps.rpc.as_service())
+
+
+def dispatch(deps: Deps) -> int:
+    """Tell the workers of queued generations that the queue may have lost; returns how many."""
+    deps.queue.ping()  # the next call marks what it returns as told, so be sure that telling is possible
+    found = rpc.list_dispatchable(deps.rpc.as_service())
+    for row in found:
+        deps.queue.enqueue_generation(row["id"], row["attempt"], None, row["queue"])
+    return len(found)
