@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
-from typing import LiteralString, cast
 
 import psycopg
 import pytest
 import redis
 
+from scripts import migrate
 from scripts.local.postgres import Postgres
 from scripts.local.valkey import Valkey
 
-ROOT = Path(__file__).parent.parent
 OURS = ("APP_ENV", "TESTING_MODE", "SUPABASE_", "DATABASE_URL", "REDIS_URL", "SITE_URL", "CORS_ORIGINS", "LOG_LEVEL")
 OURS += ("WEB_CONCURRENCY", "PORT", "STRIPE_", "FAL_", "SMTP_URL", "MAIL_FROM", "TRUSTED_PROXIES", "METRICS_TOKEN")
 OURS += ("SENTRY_DSN", "S3_", "PROMETHEUS_")
@@ -40,7 +38,7 @@ def template(postgres: Postgres) -> str:
     """Name of a database with the platform and every migration, to be cloned and never connected to."""
     name = "template_scrip"
     postgres.create_platform(name)
-    migrate(postgres.url(name))
+    migrate.up(postgres.url(name), say=lambda line: None)
     return name
 
 
@@ -81,11 +79,3 @@ def redis_url(valkey: Valkey) -> str:
     with redis.Redis.from_url(valkey.url) as client:
         client.flushall()
     return valkey.url
-
-
-def migrate(database_url: str) -> None:
-    """Apply every migration in order (until scripts/migrate.py takes over)."""
-    with psycopg.connect(database_url) as connection:
-        for path in sorted((ROOT / "supabase" / "migrations").glob("*.sql")):
-            connection.execute(cast(LiteralString, path.read_text()))
-            connection.commit()
