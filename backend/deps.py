@@ -13,6 +13,7 @@ from backend.clients.providers import Provider, build_providers
 from backend.clients.storage import Storage
 from backend.config import Settings
 from backend.queue import Queue
+from backend.queue import connect as connect_redis
 from backend.rpc.client import Rpc, connect
 
 T = TypeVar("T")
@@ -43,9 +44,14 @@ class Deps:
         return self._once("rpc", lambda: Rpc(self.settings, self.http))
 
     @property
+    def probe(self) -> Rpc:
+        """Return an impatient way to the database, for asking whether it is there."""
+        return self._once("probe", lambda: Rpc(self.settings, connect(self.settings, seconds=2)))
+
+    @property
     def redis(self) -> redis.Redis:
         """Return the connection to Redis; short time-outs, since the queue is only a hint."""
-        return self._once("redis", lambda: _redis(self.settings.redis_url))
+        return self._once("redis", lambda: connect_redis(self.settings.redis_url))
 
     @property
     def queue(self) -> Queue:
@@ -66,7 +72,3 @@ class Deps:
 def build_deps(settings: Settings) -> Deps:
     """Return what a process needs; nothing is connected yet."""
     return Deps(settings)
-
-
-def _redis(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=2)

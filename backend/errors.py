@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 
 class AppError(Exception):
     """The request was refused."""
 
-    code: ClassVar[str]
-    status: ClassVar[int]
+    code: str
+    status: int
 
     def __init__(self, message: str | None = None, /, **details: Any) -> None:
         self.message = message or (type(self).__doc__ or "").strip()
@@ -154,6 +154,8 @@ _REFUSAL = re.compile(r"PT4\d\d")
 def from_sql(state: str | None, message: str | None, detail: object = None, hint: str | None = None) -> AppError:
     """Return the error that a database refusal means; what nobody foresaw becomes Internal."""
     state, message = state or "", message or ""
+    if message == Internal.code:  # its detail and hint are for us
+        return Internal()
     if state.startswith("PT") and message in BY_CODE:
         return BY_CODE[message](hint, **_details(detail))
     if _REFUSAL.fullmatch(state) and re.fullmatch(r"[a-z_]+", message):
@@ -173,5 +175,6 @@ def _details(detail: object) -> dict[str, Any]:
 
 def _newer_refusal(code: str, status: int, hint: str | None, details: dict[str, Any]) -> AppError:
     """Return a refusal that a newer schema knows and this release does not: it stays a refusal, never a 500."""
-    kind: type[AppError] = type("NewerRefusal", (AppError,), {"__doc__": "The request was refused.", "code": code, "status": status})
-    return kind(hint, **details)
+    refusal = AppError(hint, **details)
+    refusal.code, refusal.status = code, status
+    return refusal

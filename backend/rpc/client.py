@@ -20,11 +20,11 @@ _DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 _GATEWAY_DOWN = {502, 503, 504, *range(520, 531)}
 
 
-def connect(settings: Settings) -> httpx.Client:
+def connect(settings: Settings, *, seconds: float = 10) -> httpx.Client:
     """Return the HTTP client that one process shares; HTTP/1.1, since a shared HTTP/2 client drops requests."""
     return httpx.Client(
         http2=False,
-        timeout=httpx.Timeout(10, connect=3, pool=5),
+        timeout=httpx.Timeout(seconds, connect=min(seconds, 3), pool=min(seconds, 5)),
         limits=httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=20),
         event_hooks={"response": [_refuse_outage]},
         trust_env=urlsplit(settings.supabase_url).hostname not in LOOPBACK,
@@ -99,7 +99,7 @@ class Caller:
 def _refusal(function: str, error: APIError) -> AppError:
     refusal = from_sql(error.code, error.message, error.details, error.hint)
     if isinstance(refusal, Internal):
-        log.error("rpc_failed", operation=function, sqlstate=error.code, reason=error.message)
+        log.error("rpc_failed", operation=function, sqlstate=error.code, reason=error.message, detail=error.details)
     return refusal
 
 

@@ -1,0 +1,55 @@
+"""The web application: a table of contents."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Flask
+from flask_cors import CORS
+from flask_openapi.blueprint import APIBlueprint
+
+from backend.config import Settings, load_settings
+from backend.deps import Deps, build_deps
+from backend.logs import configure_logging
+from backend.web import credits, docs, errors, generations, health, me, models, openapi, requests
+from backend.web.auth import public, user
+from backend.web.tokens import Tokens
+
+# Who may come in is written here, beside each subject.
+ROUTES = (
+    (health.bp, public),
+    (docs.bp, public),
+    (models.bp, public),
+    (me.bp, user),
+    (credits.bp, user),
+    (generations.bp, user),
+)
+
+
+def create_app(settings: Settings | None = None, deps: Deps | None = None) -> Flask:
+    """Return the application for these settings, or for those of the environment."""
+    settings = settings or (deps.settings if deps else load_settings())
+    configure_logging(settings)
+    app = openapi.create(__name__)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
+    app.extensions["deps"] = deps or build_deps(settings)
+    app.extensions["tokens"] = Tokens(settings)
+    requests.init_app(app)
+    errors.init_app(app)
+    _allow_origins(app, settings)
+    for blueprint, guard in ROUTES:
+        app.before_request_funcs.setdefault(blueprint.name, []).append(guard)
+        app.register_api(blueprint) if isinstance(blueprint, APIBlueprint) else app.register_blueprint(blueprint)
+    structlog.get_logger(__name__).info("app_created", app_env=settings.app_env, testing_mode=settings.testing_mode)
+    return app
+
+
+def _allow_origins(app: Flask, settings: Settings) -> None:
+    if settings.cors_origins:
+        CORS(
+            app,
+            resources=r"/api/.*",
+            origins=list(settings.cors_origins),
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"],
+            expose_headers=["Idempotency-Key", "Location", "Retry-After", "X-Request-Id"],
+            max_age=600,
+        )

@@ -1,0 +1,50 @@
+"""Guards, attached to a blueprint where it is registered, and who is asking."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import structlog
+from flask import current_app, g, request
+
+from backend.errors import Unauthenticated
+from backend.rpc.client import Caller
+from backend.web.context import deps
+from backend.web.tokens import Tokens, User
+
+
+def public() -> None:
+    """Let everyone in."""
+
+
+def user() -> None:
+    """Let signed-in users in."""
+    if request.method == "OPTIONS":  # a browser's preflight carries no token
+        return
+    g.user = tokens().verify(_bearer())
+    structlog.contextvars.bind_contextvars(user_id=g.user.id)
+
+
+GUARDS = (public, user)
+
+
+def tokens() -> Tokens:
+    """Return the verifier of this process."""
+    return cast(Tokens, current_app.extensions["tokens"])
+
+
+def current_user() -> User:
+    """Return the signed-in user of this request."""
+    return cast(User, g.user)
+
+
+def current_caller() -> Caller:
+    """Return the way to the database that acts as the signed-in user."""
+    return deps().rpc.as_user(current_user().token)
+
+
+def _bearer() -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("Sign in and send the access token as a bearer token.")
+    return token.strip()

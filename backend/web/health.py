@@ -1,0 +1,76 @@
+"""Is the process up, and can it do its work?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from backend.errors import AppError, Unavailable
+from backend.queue import RedisError
+from backend.rpc.platform import get_schema_version
+from backend.web.auth import tokens
+from backend.web.context import deps
+from backend.web.openapi import Answer, answers, blueprint
+
+log = structlog.get_logger(__name__)
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "supabase" / "migrations"
+
+bp = blueprint("health", __name__, tag="health")
+
+
+class Health(Answer):
+    """The process is up."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(Answer):
+    """Every part answers."""
+
+    status: Literal["ready"] = "ready"
+    checks: dict[str, str]
+
+
+@bp.get("/health", responses=answers(Health))
+def health() -> dict[str, str]:
+    """Say that the process is up."""
+    return {"status": "ok"}
+
+
+@bp.get("/ready", responses=answers(Readiness))
+def ready() -> dict[str, object]:
+    """Say whether database, migrations, Redis and JWKS are as they must be, or which part is not."""
+    parts: dict[str, Callable[[], str | None]] = {
+        "database": _database,
+        "redis": deps().queue.ping,
+        "jwks": tokens().check,
+    }
+    checks = {name: _check(name, part) for name, part in parts.items()}
+    missing = [name for name, state in checks.items() if state != "ok"]
+    if missing:
+        raise Unavailable(f"Not ready: {', '.join(missing)}.", checks=checks)
+    return {"status": "ready", "checks": checks}
+
+
+def newest_migration() -> str:
+    """Return the version of the newest migration that this release ships, or nothing when it ships none."""
+    return max((file.name.split("_", 1)[0] for file in MIGRATIONS.glob("*.sql")), default="")
+
+
+def _check(name: str, part: Callable[[], str | None]) -> str:
+    try:
+        return part() or "ok"
+    except (AppError, RedisError) as error:
+        log.warning("not_ready", part=name, reason=str(error))
+        return "not answering"
+
+
+def _database() -> str | None:
+    applied = get_schema_version(deps().probe.as_service()) or ""
+    wanted = newest_migration()
+    # A newer database is fine: a deploy migrates first.
+    return None if applied >= wanted else f"migrations: {applied or 'none'} applied, {wanted} needed"

@@ -1,0 +1,18 @@
+"""What can be generated; for everyone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backend.rpc.models import list_models
+from backend.web.context import deps
+from backend.web.openapi import answers, blueprint
+from backend.web.schemas import ModelList
+
+bp = blueprint("models", __name__, prefix="/api/v1/generations/models", tag="generations")
+
+
+@bp.get("/supported", responses=answers(ModelList))
+def supported() -> dict[str, Any]:
+    """List the models with their prices and the schema of their params."""
+    return {"data": list_models(deps().rpc.as_anon())}

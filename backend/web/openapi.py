@@ -1,0 +1,128 @@
+"""The OpenAPI document: what every route may answer, errors included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.models.info import Info
+from flask_openapi.models.schema import Schema
+from flask_openapi.openapi import OpenAPI
+from flask_openapi.utils import get_model_schema
+from pydantic import BaseModel, Field
+
+from backend.errors import BY_CODE, AppError, Internal, InvalidParams, Unauthenticated, Unavailable
+from backend.web.errors import refuse_invalid
+
+VERSION = "3.1.0"
+INFO = Info(
+    title="Scrip",
+    version="1",
+    description=(
+        "Credits for apps that sell AI generations. Sign in with Supabase Auth and send the access token as a bearer "
+        "token. Every answer carries `X-Request-Id`; every error has the shape of `ErrorBody`. A POST that spends "
+        "takes an `Idempotency-Key`: the same key with the same request gives the stored outcome, for ever."
+    ),
+)
+SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A Supabase access token."}
+}
+SIGNED_IN = [{"bearer": []}]
+
+
+class Answer(BaseModel):
+    """What a route answers when all went well."""
+
+
+class ErrorDetail(BaseModel):
+    """What was refused, and why."""
+
+    code: str = Field(description="Stable name of the refusal.", json_schema_extra={"enum": [*sorted(BY_CODE)]})
+    message: str = Field(description="A sentence for people.")
+    details: dict[str, Any] = Field(description="Data of the refusal, such as the field or the credits that lack.")
+    request_id: str = Field(description="Names this request in the logs.")
+    timestamp: str = Field(description="When it was refused.", json_schema_extra={"format": "date-time"})
+
+
+class ErrorBody(BaseModel):
+    """The one shape of every error."""
+
+    error: ErrorDetail
+
+
+def create(name: str) -> OpenAPI:
+    """Return the application; its document knows every answer, also those that routes only refer to."""
+    app = OpenAPI(
+        name,
+        info=INFO,
+        security_schemes=SECURITY_SCHEMES,
+        validation_error_model=ErrorBody,
+        validation_error_callback=refuse_invalid,
+        doc_ui=False,
+        static_folder=None,
+    )
+    app.openapi_version = VERSION
+    for model in Answer.__subclasses__():
+        schema = get_model_schema(model, mode="serialization")
+        app.components_schemas |= {name: Schema(**part) for name, part in schema.pop("$defs", {}).items()}
+        app.components_schemas[model.__name__] = Schema(**schema)
+    return app
+
+
+def blueprint(name: str, import_name: str, *, prefix: str = "", tag: str, signed_in: bool = False) -> APIBlueprint:
+    """Return a blueprint whose routes are documented; `signed_in` says so, the guard beside it in app.py makes it so."""
+    return APIBlueprint(
+        name,
+        import_name,
+        url_prefix=prefix or None,
+        abp_tags=[{"name": tag}],
+        abp_security=SIGNED_IN if signed_in else None,
+        operation_id_callback=lambda *, bp_name, name, path, method: f"{bp_name}_{name}",
+    )
+
+
+def answers(
+    model: type[Answer], *refusals: type[AppError], status: int = 200, headers: dict[str, str] | None = None
+) -> dict[str | int, Any]:
+    """Return the responses of a public route: its success and every refusal."""
+    described = {name: {"description": text, "schema": {"type": "string"}} for name, text in (headers or {}).items()}
+    success = {
+        "description": (model.__doc__ or "").strip(),
+        "headers": described or None,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}},
+    }
+    kinds: tuple[type[AppError], ...] = (*refusals, InvalidParams, Internal, Unavailable)
+    statuses = sorted({kind.status for kind in kinds})
+    refused: dict[str | int, Any] = {
+        number: _refused([kind for kind in kinds if kind.status == number]) for number in statuses
+    }
+    return {status: success, **refused}
+
+
+def user_answers(
+    model: type[Answer], *refusals: type[AppError], status: int = 200, headers: dict[str, str] | None = None
+) -> dict[str | int, Any]:
+    """Return the responses of a route for signed-in users."""
+    return answers(model, Unauthenticated, *refusals, status=status, headers=headers)
+
+
+def _refused(kinds: list[type[AppError]]) -> dict[str, Any]:
+    examples = {kind.code: {"value": {"error": _example(kind)}} for kind in kinds}
+    return {
+        "description": " ".join(f"`{kind.code}`: {_sentence(kind)}" for kind in kinds),
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}, "examples": examples}},
+    }
+
+
+def _example(kind: type[AppError]) -> dict[str, Any]:
+    return {
+        "code": kind.code,
+        "message": _sentence(kind),
+        "details": {},
+        "request_id": "5f2c7d3e9b1a4c8f8d0e6a7b3c2d1e0f",
+        "timestamp": "2026-11-21T12:00:00.000Z",
+    }
+
+
+def _sentence(kind: type[AppError]) -> str:
+    return (kind.__doc__ or "").strip()

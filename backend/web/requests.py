@@ -1,0 +1,44 @@
+"""What happens around every request: its id, its access line, its headers and its limits."""
+
+from __future__ import annotations
+
+import re
+import time
+from uuid import uuid4
+
+import structlog
+from flask import Flask, Response, g, request
+
+from backend.web.body import StrictRequest
+
+log = structlog.get_logger("backend.web")
+
+MAX_BODY_BYTES = 256 * 1024
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def init_app(app: Flask) -> None:
+    """Give every request an id, an access line, a size limit and a strict JSON body."""
+    app.request_class = StrictRequest
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.started = time.perf_counter()
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("X-Frame-Options", "DENY")
+    response.headers.setdefault("Cache-Control", "no-store")
+    milliseconds = round((time.perf_counter() - g.started) * 1000, 1)
+    route = request.url_rule.rule if request.url_rule else request.path[:200]
+    log.info("request", method=request.method, route=route, status=response.status_code, ms=milliseconds)
+    return response

@@ -1,0 +1,224 @@
+"""The shapes of what comes in and goes out; the OpenAPI document is made of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from backend.web.openapi import Answer
+
+Status = Literal["queued", "running", "succeeded", "failed", "canceled"]
+
+
+def _digits(value: object) -> object:
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise ValueError("must be a whole number")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_digits)]
+
+
+class Body(BaseModel):
+    """A request body: known fields only, and no conversion from one type to another."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Query(BaseModel):
+    """Query parameters: known names only."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class QuoteRequest(Body):
+    """What one would generate."""
+
+    model: str = Field(min_length=1, max_length=100, examples=["local/picture"])
+    params: dict[str, Any] = Field(default_factory=dict, examples=[{"width": 512, "height": 512}])
+    prompt: str | None = Field(None, max_length=100_000, description="Only where the price depends on its length.")
+
+
+class NewGeneration(Body):
+    """What to generate."""
+
+    model: str = Field(min_length=1, max_length=100, examples=["local/picture"])
+    prompt: str = Field(min_length=1, max_length=100_000, examples=["a lighthouse at dusk, oil on canvas"])
+    params: dict[str, Any] = Field(default_factory=dict, examples=[{"width": 512, "height": 512}])
+
+
+class SpendHeaders(BaseModel):
+    """Headers of a request that spends."""
+
+    key: str = Field(
+        default_factory=lambda: str(uuid4()),
+        alias="Idempotency-Key",
+        pattern=r"^[\x21-\x7e]{1,255}$",
+        description="Names this request: sent again it has the same outcome and spends once. Made up when absent.",
+    )
+
+
+class GenerationPath(BaseModel):
+    """Which generation."""
+
+    generation_id: UUID
+
+
+class GenerationQuery(Query):
+    """Which page of generations."""
+
+    before: UUID | None = Field(None, description="The last id of the page before.")
+    limit: Whole = Field(20, ge=1, le=100)
+    status: Status | None = None
+
+
+class TransactionQuery(Query):
+    """Which page of the ledger."""
+
+    before: Whole | None = Field(None, ge=1, le=2**63 - 1, description="The last id of the page before.")
+    limit: Whole = Field(50, ge=1, le=200)
+
+
+class Expiring(BaseModel):
+    """Credits that end on one day."""
+
+    credits: int
+    expires_at: datetime | None
+
+
+class Balance(Answer):
+    """A wallet as of now: available = balance - held."""
+
+    balance: int
+    held: int
+    available: int
+    low_balance: bool
+    expiring: list[Expiring]
+
+
+class Me(Answer):
+    """The signed-in user."""
+
+    id: UUID
+    email: str | None
+    display_name: str | None
+    avatar_path: str | None
+    marketing_consent: bool
+    role: Literal["support", "admin", "owner"] | None
+    created_at: datetime
+    credits: Balance
+
+
+class Transaction(BaseModel):
+    """One row of the ledger; it never changes."""
+
+    id: int
+    kind: str
+    amount: int
+    balance_after: int
+    absorbed: int
+    contra: str
+    reservation_id: UUID | None
+    reverses_id: int | None
+    lots: list[dict[str, Any]]
+    actor: str
+    reason: str | None
+    created_at: datetime
+
+
+class TransactionPage(Answer):
+    """One page of the ledger, newest first."""
+
+    data: list[Transaction]
+    has_more: bool
+
+
+class Price(BaseModel):
+    """base_credits + unit_credits for each unit."""
+
+    base_credits: int
+    unit: Literal["images", "seconds", "megapixels", "thousand_characters"] | None
+    unit_credits: int
+
+
+class Model(BaseModel):
+    """Something that can be generated."""
+
+    id: str
+    provider: str
+    kind: str
+    title: str
+    description: str
+    price: Price
+    params_schema: dict[str, Any]
+    max_prompt_chars: int
+
+
+class ModelList(Answer):
+    """Every model that can be used now."""
+
+    data: list[Model]
+
+
+class Quote(Answer):
+    """The price of a generation, and how it comes about."""
+
+    model: str
+    credits: int
+    breakdown: dict[str, Any]
+
+
+class Charge(BaseModel):
+    """Credits held when it started, and credits taken when it ended."""
+
+    reserved: int
+    charged: int
+
+
+class Failure(BaseModel):
+    """Why it did not succeed."""
+
+    code: str
+    message: str | None
+
+
+class Output(BaseModel):
+    """One file that was made; its address works for an hour."""
+
+    path: str
+    url: str | None
+    kind: str
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    bytes: int | None = None
+
+
+class Generation(Answer):
+    """A generation, its state, its credits and its outputs."""
+
+    id: UUID
+    status: Status
+    model: str
+    prompt: str
+    params: dict[str, Any]
+    credits: Charge
+    progress: float
+    outputs: list[Output]
+    error: Failure | None
+    cancel_requested: bool
+    batch_id: UUID | None
+    attempt: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class GenerationPage(Answer):
+    """One page of generations, newest first."""
+
+    data: list[Generation]
+    has_more: bool

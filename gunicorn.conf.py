@@ -1,0 +1,28 @@
+"""gunicorn settings: `gunicorn wsgi:app` needs no others."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from backend.config import ConfigError, load_settings
+
+try:
+    settings = load_settings()
+except ConfigError as error:
+    sys.exit(str(error))  # said once, here, instead of by every worker in turn
+
+bind = f"0.0.0.0:{settings.port}"  # a container's port must be reachable from outside it
+workers = settings.web_concurrency
+worker_class = "gthread"
+threads = 16  # a request mostly waits for the database
+keepalive = 20
+timeout = 60
+graceful_timeout = 30
+max_requests, max_requests_jitter = 20_000, 2_000
+# The heartbeat file: on a disk a slow write can look like a hung worker.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+# Every worker builds its own connections; preloading would share the parent's.
+preload_app = False
+accesslog = None  # the app writes one line per request, with ids
+forwarded_allow_ips = "127.0.0.1"
