@@ -15,6 +15,7 @@ from typing import Literal, LiteralString, Self, cast
 import psycopg
 from psycopg import sql
 
+from scripts.local import watchdog
 from scripts.local.binaries import find_all_bin_dirs, find_bin_dir, major_version, runnable_bin_dir
 from scripts.local.processes import Account, Child, ProcessFailed, free_port, start, unprivileged_account
 from scripts.local.secrets import load_password
@@ -71,6 +72,8 @@ class Postgres:
     def start(self) -> Self:
         """Make the cluster if there is none, run the server and wait until it answers."""
         self.home.mkdir(parents=True, exist_ok=True)
+        if self.temporary:
+            watchdog.tell(f"rm {self.home}")
         self.password = load_password(self.home / "password")
         if not (self.cluster / "PG_VERSION").exists():
             self._initdb()

@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.local import watchdog
+
 PR_SET_PDEATHSIG = 1
 UNPRIVILEGED_ACCOUNTS = ("postgres", "nobody", "daemon")
 
@@ -69,8 +71,9 @@ class Child:
 
     def kill(self) -> None:
         """End the program and everything it started, at once."""
-        kill_session(self.pid)
+        watchdog.kill_session(self.pid)
         self.process.wait()
+        watchdog.tell(f"- {self.pid}")
 
 
 def start(
@@ -83,7 +86,8 @@ def start(
     account: Account | None = None,
     stop_signal: signal.Signals = signal.SIGTERM,
 ) -> Child:
-    """Start a program that is stopped by the kernel should this process be killed."""
+    """Start a program that ends with this process, however that ends: the kernel and a watchdog see to it."""
+    watchdog.tell()  # there before the program is
     with log.open("ab") as output:
         process = subprocess.Popen(
             list(command),
@@ -96,6 +100,7 @@ def start(
             preexec_fn=_die_with_parent(stop_signal),
             **_as_account(account),
         )
+    watchdog.tell(f"+ {process.pid} {int(stop_signal)}")
     return Child(name, process, log, stop_signal)
 
 
@@ -139,28 +144,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def kill_session(session: int) -> None:
-    """Kill every process of a session (and the group of its leader, where sessions cannot be listed)."""
-    for pid in session_members(session):
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(session, signal.SIGKILL)
-
-
-def session_members(session: int) -> list[int]:
-    """The processes of a session, read from /proc; empty where there is no /proc."""
-    return [pid for pid in _all_pids() if _session_of(pid) == session]
-
-
-def _all_pids() -> list[int]:
-    proc = Path("/proc")
-    return [int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()] if proc.is_dir() else []
-
-
-def _session_of(pid: int) -> int | None:
-    with suppress(ProcessLookupError, PermissionError):
-        return os.getsid(pid)
-    return None

@@ -15,6 +15,7 @@ from typing import Self
 
 import redis
 
+from scripts.local import watchdog
 from scripts.local.processes import Child, free_port, start
 from scripts.local.secrets import load_password, write_private
 
@@ -60,6 +61,8 @@ class Valkey:
     def start(self) -> Self:
         """Run the server and wait until it answers. After `kill` or `stop` it comes back on the same port."""
         self.home.mkdir(parents=True, exist_ok=True)
+        if self.temporary:
+            watchdog.tell(f"rm {self.home}")
         self.port = self.port or free_port()
         self.password = load_password(self.home / "password")
         command = [str(find_server()), str(self._write_config())]
