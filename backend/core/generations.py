@@ -30,6 +30,7 @@ Json = dict[str, Any]
 log = structlog.get_logger(__name__)
 
 UPLOAD_PATIENCE = 20.0
+BATCH = 500  # lost leases or queued rows that one look takes on
 NOTICES = {
     Reason.CANCELED: "It was canceled.",
     Reason.WORKER_STOPPED: "The worker that ran it was stopped.",
@@ -54,9 +55,6 @@ class Failed:
 
 
 Outcome = Succeeded | Failed
-
-
-# Start: in the web process -------------------------------------------------------------------------------------------
 
 
 def start(
@@ -85,9 +83,6 @@ def _tell_workers(deps: Deps, generation_id: str, attempt: int, request_id: str 
         log.warning("enqueue_failed", generation_id=generation_id, error=str(error))
 
 
-# Run: in a worker ----------------------------------------------------------------------------------------------------
-
-
 def run(
     deps: Deps,
     generation_id: str,
@@ -98,13 +93,8 @@ def run(
 ) -> None:
     """Claim a generation, produce its outputs and settle it; does nothing when there is nothing to do."""
     with structlog.contextvars.bound_contextvars(generation_id=generation_id, request_id=request_id, user_id=None):
-        settings, service, now = deps.settings, deps.rpc.as_service(), time.monotonic()
-        try:
-            claim = rpc.claim_generation(
-                service, generation_id=generation_id, worker=worker, lease_seconds=settings.worker_lease_seconds
-            )
-        except Unavailable:
-            claim = None  # still queued, so the dispatcher tells again; claimed with the answer lost, so the sweep does
+        settings, service, asked_at = deps.settings, deps.rpc.as_service(), time.monotonic()
+        claim = _claim(service, generation_id, worker, settings.worker_lease_seconds)
         if claim is None:
             log.info("generation_not_claimed")
             return
@@ -112,9 +102,9 @@ def run(
         log.info("generation_claimed", attempt=claim["attempt"], model=claim["model"])
         with Lease(
             service,
-            generation_id,
+            claim["id"],
             claim["attempt"],
-            claimed_at=now,
+            claimed_at=asked_at,
             lease_seconds=settings.worker_lease_seconds,
             heartbeat_seconds=min(settings.worker_heartbeat_seconds, settings.worker_lease_seconds / 3),
             stopping=stopping,
@@ -122,6 +112,16 @@ def run(
             outcome = _attempt(deps, claim, lease)
             if outcome is not None:
                 _settle(service, claim, outcome, patience=settings.worker_lease_seconds)
+
+
+def _claim(service: Caller, generation_id: str, worker: str, lease_seconds: int) -> Json | None:
+    # An outage here loses nothing: the row is still queued and the dispatcher tells again, or it was claimed with the
+    # answer lost on the way, and the sweep finds its lease.
+    try:
+        return rpc.claim_generation(service, generation_id=generation_id, worker=worker, lease_seconds=lease_seconds)
+    except Unavailable:
+        log.warning("claim_failed")
+        return None
 
 
 def _attempt(deps: Deps, claim: Json, lease: Lease) -> Outcome | None:
@@ -163,9 +163,6 @@ def _store(deps: Deps, claim: Json, result: Result, lease: Lease) -> list[Json]:
     return [output.row for output in outputs]
 
 
-# Settle: one transaction moves the status and the credits ------------------------------------------------------------
-
-
 def _settle(service: Caller, claim: Json, outcome: Outcome, *, patience: float) -> None:
     """Write the outcome, repeating through an outage. When that fails the lease runs out and the sweep takes over."""
     give_up, pause = time.monotonic() + patience, 0.2
@@ -197,18 +194,15 @@ def _write(service: Caller, claim: Json, outcome: Outcome) -> Json:
     )
 
 
-# Sweep and dispatch: in the scheduler, both harmless to repeat -------------------------------------------------------
-
-
 def sweep(deps: Deps) -> Json:
     """Queue again, or fail and release, whatever lost its lease."""
-    return rpc.sweep_generations(deps.rpc.as_service())
+    return rpc.sweep_generations(deps.rpc.as_service(), limit=BATCH)
 
 
 def dispatch(deps: Deps) -> int:
     """Tell the workers of queued generations that the queue may have lost; returns how many."""
     deps.queue.ping()  # the next call marks what it returns as told, so be sure that telling is possible
-    found = rpc.list_dispatchable(deps.rpc.as_service())
+    found = rpc.list_dispatchable(deps.rpc.as_service(), limit=BATCH)
     for row in found:
-        deps.queue.enqueue_generation(row["id"], row["attempt"], None, row["queue"])
+        deps.queue.enqueue_generation(row["id"], row["attempt"], None)
     return len(found)

@@ -1,0 +1,23 @@
+"""What RQ runs. A job carries ids and nothing else; the rows they name decide what there is to do."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from backend.config import load_settings
+from backend.core import generations
+from backend.deps import Deps, build_deps
+from backend.worker import stopping
+
+
+@cache
+def deps() -> Deps:
+    """Return what jobs need; connections are made in the work horse."""
+    return build_deps(load_settings())
+
+
+def run_generation(generation_id: str, request_id: str | None = None) -> None:
+    """Run one generation, if it is still to be run."""
+    generations.run(
+        deps(), generation_id, request_id=request_id, worker=stopping.worker_name(), stopping=stopping.is_due
+    )
