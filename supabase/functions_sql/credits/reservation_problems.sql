@@ -10,9 +10,11 @@ as $$
   where r.status = 'held' and r.amount <> (select coalesce(sum((e ->> 'amount')::bigint), 0) from jsonb_array_elements(r.lots) e)
   union all
   select 'confirmed_differs_from_ledger'
-  where r.status = 'confirmed' and (r.confirmed_amount, r.absorbed_amount) is distinct from (
-    select coalesce(-sum(t.amount), 0), coalesce(sum(t.absorbed), 0)
-    from public.credit_transactions t where t.reservation_id = r.id and t.kind = 'usage')
+  where r.status = 'confirmed' and not exists (
+    select from (
+      select coalesce(-sum(t.amount), 0) as taken, coalesce(sum(t.absorbed), 0) as absorbed
+      from public.credit_transactions t where t.reservation_id = r.id and t.kind = 'usage') x
+    where x.taken = r.confirmed_amount and x.absorbed = r.absorbed_amount)
   union all
   select 'charged_without_confirm'
   where r.status <> 'confirmed'
