@@ -42,8 +42,10 @@ def parse(database_url: str) -> dict[str, str]:
     try:
         parts = conninfo.conninfo_to_dict(database_url)
     except psycopg.Error:
+        parts = {}
+    if not parts or _looks_cut(database_url):
         mend = f"It should look like postgresql://user:password@host:5432/postgres. {_SPECIAL_CHARACTERS}"
-        raise MigrationError("DATABASE_URL is not a PostgreSQL connection string.", mend) from None
+        raise MigrationError("DATABASE_URL is not a PostgreSQL connection string.", mend)
     return {key: str(value) for key, value in parts.items() if value is not None}
 
 
@@ -51,7 +53,6 @@ def describe(database_url: str) -> str:
     """Return user, host, port and database in one word; never the password."""
     address = parse(database_url)
     host = address.get("host") or address.get("hostaddr") or "localhost"
-    host = host if "@" not in host else "..." + host[host.rindex("@") :]
     port, database = address.get("port", "5432"), address.get("dbname", "")
     return f"{address.get('user', '')}@{host}:{port}/{database or address.get('user', '')}"
 
@@ -70,6 +71,15 @@ def scrub(text: str, database_url: str) -> str:
     return text
 
 
+def _looks_cut(database_url: str) -> bool:
+    """Tell whether a password with a raw @ or / in it was cut there: libpq takes the rest for host or database."""
+    if "://" not in database_url:
+        return False
+    address = database_url.partition("://")[2].partition("?")[0]
+    authority, _, path = address.partition("/")
+    return authority.count("@") > 1 or "@" in path
+
+
 def _secrets(database_url: str) -> set[str]:
     found = {match[1] for match in re.finditer(r"password\s*=\s*'?([^\s'&]+)", database_url)}
     if user_info := re.match(r"\w+://([^@]*(?:@[^@/]*)*)@", database_url):
@@ -79,7 +89,7 @@ def _secrets(database_url: str) -> set[str]:
     except MigrationError:
         pass
     found |= {unquote(one) for one in found}
-    found |= {piece for one in found for piece in re.split(r"[@:/#?%]", one)}
+    found |= {piece for one in found for piece in re.split(r"[@:/#?]", one)}
     return {one for one in found if len(one) > 2}
 
 
@@ -90,7 +100,7 @@ def _explain(error: psycopg.Error, database_url: str) -> ConnectionFailed:
 
 def _mend(text: str, database_url: str) -> str:
     host = parse(database_url).get("host", "")
-    if "password" in text or "@" in host:
+    if "password" in text:
         return f"Check user and password. {_SPECIAL_CHARACTERS}"
     if host.endswith(".supabase.co"):
         return "Direct addresses of Supabase need IPv6: without it, take the session pooler's address (port 5432)."

@@ -49,6 +49,7 @@ def run_in_transaction(
                 run_statement(connection, name, statement)
                 if connection.info.transaction_status != TransactionStatus.INTRANS:
                     raise MigrationError(f"{name}:{statement.line_at(None)} ended the transaction.", "Take it out.")
+            connection.execute("reset role")  # a role that the file took on may not write history
             finish()
     except psycopg.errors.UniqueViolation as error:
         raise MigrationError(
