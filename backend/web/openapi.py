@@ -27,7 +27,7 @@ INFO = Info(
 SECURITY_SCHEMES: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A Supabase access token."}
 }
-SIGNED_IN = [{"bearer": []}]
+SIGNED_IN: list[dict[str, list[str]]] = [{"bearer": []}]
 
 
 class Answer(BaseModel):
@@ -70,7 +70,7 @@ def create(name: str) -> OpenAPI:
 
 
 def blueprint(name: str, import_name: str, *, prefix: str = "", tag: str, signed_in: bool = False) -> APIBlueprint:
-    """Return a blueprint whose routes are documented; `signed_in` says so, the guard beside it in app.py makes it so."""
+    """Return a documented blueprint; `signed_in` only says so, the guard beside it in app.py makes it so."""
     return APIBlueprint(
         name,
         import_name,

@@ -1,0 +1,245 @@
+"""Access tokens: each good one is let in, each bad one gets 401, an outage of the key server is 503, none is a 500."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.web.conftest import Whoami
+from tests.web.keyserver import USER_ID, KeyServer
+
+LEGACY = "a-legacy-secret-of-at-least-32-characters"
+
+
+def ask(client: FlaskClient, token: str) -> TestResponse:
+    """Send a token to a guarded route."""
+    return client.get("/whoami", headers={"Authorization": f"Bearer {token}"})
+
+
+def test_a_good_token_is_let_in(keyserver: KeyServer, whoami: Whoami) -> None:
+    """The ordinary case, for both kinds of key."""
+    keyserver.add("second", "RS256")
+    client = whoami()
+    for kid, algorithm in (("first", "ES256"), ("second", "RS256")):
+        answer = ask(client, keyserver.token(kid, algorithm))
+        assert (answer.status_code, answer.json) == (200, {"id": USER_ID, "email": "alice@example.com"})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aud": "anon"},
+        {"aud": None},
+        {"iss": "https://elsewhere.example.com/auth/v1"},
+        {"iss": None},
+        {"exp": int(time.time()) - 60},
+        {"exp": None},
+        {"exp": "soon"},
+        {"iat": None},
+        {"iat": int(time.time()) + 600},
+        {"nbf": int(time.time()) + 600},
+        {"sub": None},
+        {"sub": "nobody"},
+        {"sub": ""},
+        {"role": "service_role"},
+        {"role": "anon"},
+        {"role": None},
+        {"role": ["authenticated"]},
+    ],
+    ids=str,
+)
+def test_a_token_with_a_wrong_claim_is_refused(
+    keyserver: KeyServer, whoami: Whoami, changed: dict[str, object]
+) -> None:
+    """Signed by the right key, and still no user's token for this project."""
+    try:
+        token = keyserver.token(**changed)
+    except TypeError:  # PyJWT refuses to make it; a forger would not
+        token = jwt.api_jws.encode(
+            json.dumps(keyserver.claims(**changed)).encode(), keyserver.private["first"], "ES256", {"kid": "first"}
+        )
+    answer = ask(whoami(), token)
+    assert answer.status_code == 401
+    assert answer.json["error"]["code"] == "unauthenticated"
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_token_just_expired_is_let_in_within_the_leeway(keyserver: KeyServer, whoami: Whoami) -> None:
+    """Clocks differ by a few seconds."""
+    assert ask(whoami(), keyserver.token(exp=int(time.time()) - 3)).status_code == 200
+
+
+def test_a_token_signed_by_another_key_is_refused(keyserver: KeyServer, whoami: Whoami) -> None:
+    """The key id is ours, the signature is not."""
+    forged = jwt.encode(
+        keyserver.claims(), ec.generate_private_key(ec.SECP256R1()), algorithm="ES256", headers={"kid": "first"}
+    )
+    assert ask(whoami(), forged).status_code == 401
+
+
+def test_algorithm_none_is_refused(keyserver: KeyServer, whoami: Whoami) -> None:
+    """No signature, no entry."""
+    assert (
+        ask(whoami(), jwt.encode(keyserver.claims(), None, algorithm="none", headers={"kid": "first"})).status_code
+        == 401
+    )
+
+
+@pytest.mark.parametrize("legacy", [{}, {"SUPABASE_JWT_SECRET": LEGACY}], ids=["without legacy secret", "with"])
+def test_hs256_signed_with_the_public_key_is_refused(
+    keyserver: KeyServer, whoami: Whoami, legacy: dict[str, str]
+) -> None:
+    """The classic confusion: the public key, which everyone has, taken for a shared secret."""
+    public = keyserver.private["first"].public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    header = _part({"alg": "HS256", "typ": "JWT", "kid": "first"})
+    signing_input = f"{header}.{_part(keyserver.claims())}"
+    signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(signing_input.encode(), pem)
+    forged = f"{signing_input}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+    assert ask(whoami(**legacy), forged).status_code == 401
+
+
+def test_the_algorithm_must_fit_the_key(keyserver: KeyServer, whoami: Whoami) -> None:
+    """An RS256 signature under the id of an ES256 key."""
+    keyserver.add("second", "RS256")
+    forged = jwt.encode(keyserver.claims(), keyserver.private["second"], algorithm="RS256", headers={"kid": "first"})
+    assert ask(whoami(), forged).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "x",
+        "a.b.c",
+        "....",
+        "é.é.é",
+        "e30.e30.e30",
+        "[" * 4000,
+        "W" * 4000,
+        base64.urlsafe_b64encode(b"[" * 5000).decode() + ".e30.e30",
+    ],
+    ids=["letter", "three letters", "dots", "not ascii", "empty objects", "brackets", "long", "deeply nested header"],
+)
+def test_junk_is_refused(whoami: Whoami, token: str) -> None:
+    """Whatever comes as a token, the answer is 401."""
+    assert ask(whoami(), token).status_code == 401
+
+
+def test_odd_headers_are_refused(keyserver: KeyServer, whoami: Whoami) -> None:
+    """A key id that is no text, and one that is missing."""
+    client = whoami()
+    for header in (
+        {"alg": "ES256"},
+        {"alg": "ES256", "kid": ["first"]},
+        {"alg": ["ES256"], "kid": "first"},
+        {"alg": "ES256", "kid": None},
+    ):
+        assert ask(client, f"{_part(header)}.{_part(keyserver.claims())}.AAAA").status_code == 401
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "abc"])
+def test_without_a_bearer_token_the_answer_says_what_to_send(whoami: Whoami, header: str) -> None:
+    """401 with the scheme to use."""
+    answer = whoami().get("/whoami", headers={"Authorization": header} if header else {})
+    assert (answer.status_code, answer.json["error"]["code"]) == (401, "unauthenticated")
+
+
+def test_a_legacy_token_needs_the_legacy_secret(keyserver: KeyServer, whoami: Whoami) -> None:
+    """HS256 only when SUPABASE_JWT_SECRET is set, and then only with that secret."""
+    token = jwt.encode(keyserver.claims(), LEGACY, algorithm="HS256")
+    assert ask(whoami(), token).status_code == 401
+    assert ask(whoami(SUPABASE_JWT_SECRET=LEGACY), token).status_code == 200
+    assert ask(whoami(SUPABASE_JWT_SECRET=LEGACY.upper()), token).status_code == 401
+    assert keyserver.fetches == 0
+
+
+def test_the_keys_are_fetched_once(keyserver: KeyServer, whoami: Whoami) -> None:
+    """Verification is local."""
+    client = whoami()
+    assert [ask(client, keyserver.token()).status_code for _ in range(20)] == [200] * 20
+    assert keyserver.fetches == 1
+
+
+def test_unknown_key_ids_do_not_make_us_hammer_the_key_server(keyserver: KeyServer, whoami: Whoami) -> None:
+    """Anyone can send an unknown id; it costs at most one look per cool-down."""
+    client = whoami()
+    keyserver.add("elsewhere")
+    token = keyserver.token("elsewhere")
+    del keyserver.private["elsewhere"]
+    assert [ask(client, token).status_code for _ in range(10)] == [401] * 10
+    assert keyserver.fetches == 1
+
+
+def test_a_rotated_key_is_found(keyserver: KeyServer, whoami: Whoami) -> None:
+    """A new key id is looked up once the cool-down has passed; the old one keeps working while it is listed."""
+    client = whoami(cooldown=0.05)
+    assert ask(client, keyserver.token()).status_code == 200
+    keyserver.add("next")
+    time.sleep(0.06)
+    assert ask(client, keyserver.token("next")).status_code == 200
+    assert ask(client, keyserver.token("first")).status_code == 200
+
+
+def test_key_server_down_the_first_time_is_503(keyserver: KeyServer, whoami: Whoami) -> None:
+    """Nobody can tell whether the token is good; that is not the user's fault. It heals by itself."""
+    client = whoami(cooldown=0.05)
+    keyserver.down = True
+    answer = ask(client, keyserver.token())
+    assert (answer.status_code, answer.json["error"]["code"]) == (503, "unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    keyserver.down = False
+    time.sleep(0.06)
+    assert ask(client, keyserver.token()).status_code == 200
+
+
+def test_an_outage_does_not_make_every_request_wait(keyserver: KeyServer, whoami: Whoami) -> None:
+    """After a failed look the next requests are answered at once."""
+    client = whoami()
+    keyserver.down = True
+    assert [ask(client, keyserver.token()).status_code for _ in range(10)] == [503] * 10
+    assert keyserver.fetches == 1
+
+
+def test_key_server_down_later_keeps_the_last_good_keys(keyserver: KeyServer, whoami: Whoami) -> None:
+    """Known keys go on working; an unknown id can't be judged and is 503, not 401."""
+    client = whoami(lifespan=0.05, cooldown=0.05)
+    assert ask(client, keyserver.token()).status_code == 200
+    keyserver.add("next")
+    keyserver.down = True
+    time.sleep(0.06)
+    assert ask(client, keyserver.token("first")).status_code == 200
+    assert ask(client, keyserver.token("next")).status_code == 503
+    keyserver.down = False
+    time.sleep(0.06)
+    assert ask(client, keyserver.token("next")).status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"null", b'{"keys": 1}', b"\xff"])
+def test_a_key_server_that_answers_nonsense_is_an_outage(keyserver: KeyServer, whoami: Whoami, body: bytes) -> None:
+    """A proxy's error page must not let anyone in, lock anyone out, or break."""
+    keyserver.body = body
+    assert ask(whoami(), keyserver.token()).status_code in (401, 503)
+    keyserver.body = None
+    client = whoami(lifespan=0.05, cooldown=0.05)
+    assert ask(client, keyserver.token()).status_code == 200
+    keyserver.body = body
+    time.sleep(0.06)
+    assert ask(client, keyserver.token()).status_code == 200
+
+
+def test_a_project_without_public_keys_refuses_tokens_it_can_not_know(keyserver: KeyServer, whoami: Whoami) -> None:
+    """A legacy project lists no keys: 401, since the key server did answer."""
+    keyserver.body = b'{"keys": []}'
+    assert ask(whoami(SUPABASE_JWT_SECRET=LEGACY), keyserver.token()).status_code == 401
+
+
+def _part(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
