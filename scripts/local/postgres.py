@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, LiteralString, Self, cast
+from typing import Literal, Self
 
 import psycopg
 from psycopg import sql
@@ -168,9 +168,16 @@ class Postgres:
         command = [str(self.bin_dir / "initdb"), "-D", str(folder), "-U", SUPERUSER, "-E", "UTF8", *locale]
         command += ["-A", "scram-sha-256", "--pwfile", password_file]
         command += [] if self.durable else ["--no-sync"]
-        as_account = {"user": self.account.uid, "group": self.account.gid, "extra_groups": []} if self.account else {}
         result = subprocess.run(
-            command, env=_clean_environment(), cwd="/", capture_output=True, text=True, pass_fds=pass_fds, **as_account
+            command,
+            env=_clean_environment(),
+            cwd="/",
+            capture_output=True,
+            text=True,
+            pass_fds=pass_fds,
+            user=self.account.uid if self.account else None,
+            group=self.account.gid if self.account else None,
+            extra_groups=[] if self.account else None,
         )
         if result.returncode:
             raise ProcessFailed(f"initdb could not make {folder}:\n{result.stdout}{result.stderr}")
@@ -219,7 +226,7 @@ def _clean_environment() -> dict[str, str]:
 
 
 def _run_file(connection: psycopg.Connection[tuple[object, ...]], path: Path) -> None:
-    connection.execute(cast(LiteralString, path.read_text()))
+    connection.execute(path.read_text())
 
 
 def _wait_until(ready: Callable[[], bool], child: Child, timeout: float) -> None:

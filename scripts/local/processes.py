@@ -41,6 +41,7 @@ class Child:
         self.process = process
         self.log = log
         self.stop_signal = stop_signal
+        self.asked = False
 
     @property
     def pid(self) -> int:
@@ -61,10 +62,16 @@ class Child:
         how = f"it ended with exit code {code}" if code is not None else "it is still running"
         return ProcessFailed(f"{self.name}: {what} ({how}). Log: {self.log}\n{self.log_tail()}".rstrip())
 
+    def ask(self) -> None:
+        """Ask the program to stop, without waiting; once only, since many take a second time for impatience."""
+        if self.is_alive() and not self.asked:
+            self.process.send_signal(self.stop_signal)
+            self.asked = True
+
     def stop(self, grace: float = 10.0) -> None:
         """Ask the program to stop, wait, then end whatever is left of its session."""
         if self.is_alive():
-            self.process.send_signal(self.stop_signal)
+            self.ask()
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(grace)
         self.kill()
@@ -98,16 +105,12 @@ def start(
             cwd=cwd,
             start_new_session=True,  # a Ctrl-C in the terminal reaches the starter alone, which stops things in order
             preexec_fn=_die_with_parent(stop_signal),
-            **_as_account(account),
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
         )
     watchdog.tell(f"+ {process.pid} {int(stop_signal)}")
     return Child(name, process, log, stop_signal)
-
-
-def _as_account(account: Account | None) -> dict[str, object]:
-    if account is None:
-        return {}
-    return {"user": account.uid, "group": account.gid, "extra_groups": []}
 
 
 def _die_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:

@@ -53,8 +53,8 @@ def _watchdog(starter: int) -> subprocess.Popen[str]:
 
 def main() -> None:
     """Follow the starter's notes until they end, then clean up after it."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
     programs: dict[int, int] = {}
     folders: list[str] = []
     for line in sys.stdin:

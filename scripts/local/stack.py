@@ -1,0 +1,139 @@
+"""The whole of Scrip on one machine: data stores, local Supabase, web, worker and scheduler."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Self
+
+import httpx
+import psycopg
+
+from scripts import migrate
+from scripts.local import environment
+from scripts.local.places import ROOT, Places
+from scripts.local.ports import Ports
+from scripts.local.postgres import Postgres
+from scripts.local.processes import Child, ProcessFailed, start
+from scripts.local.supabase.keys import Keys, load_or_create_keys
+from scripts.local.supervisor import Supervisor, Tell
+from scripts.local.valkey import Valkey
+
+READY_TIMEOUT = 60.0
+SEED = ROOT / "supabase" / "seed.sql"
+
+
+class Stack:
+    """Everything that runs. `with Stack(...) as stack:` starts it in order and stops it in reverse."""
+
+    def __init__(self, places: Places, ports: Ports, tell: Tell, *, durable: bool = True) -> None:
+        self.places = places
+        self.tell = tell
+        self.postgres = Postgres(places.postgres, port=ports.database, durable=durable)
+        self.valkey = Valkey(places.valkey, port=ports.redis)
+        self.ports = ports
+        self.web_url = f"http://127.0.0.1:{ports.web}"
+        self.supabase_url = f"http://127.0.0.1:{ports.supabase}"
+        self.mail_url = f"http://127.0.0.1:{ports.mail}"
+        self.keys: Keys = load_or_create_keys(places.supabase / "keys.json")
+        self.supervisor = Supervisor(tell)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def database_url(self) -> str:
+        """The database, as the role that migrations run as."""
+        return self.postgres.url()
+
+    def start(self) -> None:
+        """Start what is needed, each once the one before answers."""
+        self.tell("starting PostgreSQL")
+        self.supervisor.run("PostgreSQL", lambda: self.postgres.start().child, rank=1)
+        self.postgres.create_platform("postgres")
+        self.tell("starting Valkey")
+        self.supervisor.run("Valkey", lambda: self.valkey.start().child, rank=1)
+        self.tell("applying migrations and development data")
+        migrate.up(self.database_url, say=lambda line: self.tell(f"  {line}"))
+        self._seed()
+        self.tell("starting the local Supabase")
+        self._run("supabase", "scripts.local.supabase", *self._supabase_options(), env=self._supabase_env(), rank=2)
+        self._await_answer(f"{self.supabase_url}/auth/v1/.well-known/jwks.json", "supabase")
+        self.tell("starting the API, a worker and the scheduler")
+        self._run("web", "gunicorn", "-c", "gunicorn.conf.py", *self._web_options(), "wsgi:app", rank=3)
+        self._run("worker", "backend.worker", rank=3)
+        self._run("scheduler", "backend.worker.schedule", rank=3)
+        self._await_answer(f"{self.web_url}/ready", "web")
+
+    def stop(self) -> None:
+        """Stop everything that was started."""
+        if self.supervisor.services:
+            self.tell("stopping")
+        self.supervisor.stop()
+
+    def app_environment(self) -> dict[str, str]:
+        """What Scrip's own processes are told."""
+        return {
+            "APP_ENV": "local",
+            "SUPABASE_URL": self.supabase_url,
+            "SUPABASE_PUBLISHABLE_KEY": self.keys.publishable_key,
+            "SUPABASE_SECRET_KEY": self.keys.secret_key,
+            "REDIS_URL": self.valkey.url,
+            "SITE_URL": self.web_url,
+            "CORS_ORIGINS": f"{self.web_url},http://localhost:3000",
+            "PORT": str(self.ports.web),
+            "WORKER_GRACE_SECONDS": "5",
+        }
+
+    def _supabase_env(self) -> dict[str, str]:
+        return {"DATABASE_URL": self.postgres.url("postgres", "authenticator")}
+
+    def _supabase_options(self) -> list[str]:
+        return []
+
+    def _web_options(self) -> list[str]:
+        return ["--bind", f"127.0.0.1:{self.ports.web}", "--graceful-timeout", "5"]
+
+    def _run(self, name: str, module: str, *arguments: str, rank: int, env: Mapping[str, str] | None = None) -> None:
+        def launch() -> Child:
+            return start(
+                [sys.executable, "-m", module, *arguments],
+                name=name,
+                log=self.places.logs / f"{name}.log",
+                env=environment.for_child(self.app_environment() if env is None else env),
+                cwd=ROOT,
+            )
+
+        self.supervisor.run(name, launch, rank=rank)
+
+    def _seed(self) -> None:
+        with psycopg.connect(self.database_url) as connection:
+            connection.execute(SEED.read_text())
+
+    def _await_answer(self, url: str, name: str) -> None:
+        """Wait until a server answers 200; show what it said when it does not."""
+        child = next(service.child for service in self.supervisor.services if service.name == name)
+        deadline = time.monotonic() + READY_TIMEOUT
+        said = "no answer"
+        while time.monotonic() < deadline:
+            if not child.is_alive():
+                raise child.failure("did not start")
+            try:
+                response = httpx.get(url, timeout=5)
+            except httpx.HTTPError as error:
+                said = str(error)
+            else:
+                if response.status_code == 200:
+                    return
+                said = f"{response.status_code} {response.text[:500]}"
+            time.sleep(0.1)
+        raise ProcessFailed(f"{name}: {url} was not ready within {READY_TIMEOUT:.0f} s: {said}\n{child.log_tail()}")
