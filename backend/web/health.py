@@ -8,8 +8,7 @@ from typing import Literal
 
 import structlog
 
-from backend.errors import AppError, Unavailable
-from backend.queue import RedisError
+from backend.errors import Unavailable
 from backend.rpc.platform import get_schema_version
 from backend.web.auth import tokens
 from backend.web.context import deps
@@ -64,7 +63,7 @@ def newest_migration() -> str:
 def _check(name: str, part: Callable[[], str | None]) -> str:
     try:
         return part() or "ok"
-    except (AppError, RedisError) as error:
+    except Exception as error:  # whatever it is, this part is not ready, and the others are still worth asking
         log.warning("not_ready", part=name, reason=str(error))
         return "not answering"
 
