@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
+from typing import LiteralString, cast
 
 import psycopg
 import pytest
@@ -14,6 +16,7 @@ from scripts import migrate
 from scripts.local.postgres import Postgres
 from scripts.local.valkey import Valkey
 
+ROOT = Path(__file__).parent.parent
 OURS = ("APP_ENV", "TESTING_MODE", "SUPABASE_", "DATABASE_URL", "REDIS_URL", "SITE_URL", "CORS_ORIGINS", "LOG_LEVEL")
 OURS += ("WEB_CONCURRENCY", "PORT", "STRIPE_", "FAL_", "SMTP_URL", "MAIL_FROM", "TRUSTED_PROXIES", "METRICS_TOKEN")
 OURS += ("SENTRY_DSN", "S3_", "PROMETHEUS_")
@@ -39,6 +42,8 @@ def template(postgres: Postgres) -> str:
     name = "template_scrip"
     postgres.create_platform(name)
     migrate.up(postgres.url(name), say=lambda line: None)
+    with psycopg.connect(postgres.url(name)) as connection:
+        connection.execute(cast(LiteralString, (ROOT / "supabase" / "seed.sql").read_text()))
     return name
 
 

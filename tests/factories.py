@@ -1,4 +1,4 @@
-"""Calls the operations the way PostgREST does, and makes the rows that tests start from through those same operations."""
+"""Calls operations the way PostgREST does, and makes what tests start from through those same operations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Json = Any
 
 @dataclass(frozen=True)
 class Sql:
-    """One connection as role postgres, and the roles it can speak as. Each call is a transaction (or a savepoint) of its own."""
+    """One connection as role postgres, and the roles it can speak as. Each call is a transaction or savepoint."""
 
     connection: psycopg.Connection[Any]
 
@@ -58,6 +58,16 @@ class Sql:
         if credits:
             self.grant(user_id, credits, source=source)
         return user_id
+
+    def forget(self, user_id: uuid.UUID) -> None:
+        """Remove by hand what sign-up made, ledger included; the user stays."""
+        wallet = self.wallet(user_id)
+        self.connection.execute("alter table public.credit_transactions disable trigger ledger_is_append_only")
+        self.connection.execute("delete from public.credit_transactions where wallet_id = %s", [wallet])
+        self.connection.execute("alter table public.credit_transactions enable trigger ledger_is_append_only")
+        self.connection.execute("delete from public.credit_grants where wallet_id = %s", [wallet])
+        self.connection.execute("delete from public.wallets where id = %s", [wallet])
+        self.connection.execute("delete from public.profiles where user_id = %s", [user_id])
 
     def grant(self, user_id: uuid.UUID, amount: int, *, source: str = "purchase", lasts: float | None = None) -> Json:
         """Credits in; `lasts` is the life of the lot in seconds."""
@@ -108,9 +118,9 @@ class Sql:
         ahead = self.one("select extract(epoch from private.clock() - clock_timestamp())")
         body = sql.SQL("select clock_timestamp() + make_interval(secs => {})").format(float(ahead) + seconds)
         self.connection.execute(
-            sql.SQL("create or replace function private.clock() returns timestamptz language sql set search_path = '' as {}").format(
-                sql.Literal(body.as_string(self.connection))
-            )
+            sql.SQL(
+                "create or replace function private.clock() returns timestamptz language sql set search_path = '' as {}"
+            ).format(sql.Literal(body.as_string(self.connection)))
         )
 
     def _call(self, role: str, claims: Json, function: str, arguments: Json) -> list[Json]:
@@ -125,7 +135,9 @@ class Sql:
                 [role, json.dumps(claims)],
             )
             rows = [row[0] for row in self.connection.execute(query, values).fetchall()]
-            self.connection.execute("select set_config('role', 'postgres', true), set_config('request.jwt.claims', '', true)")
+            self.connection.execute(
+                "select set_config('role', 'postgres', true), set_config('request.jwt.claims', '', true)"
+            )
             return rows
 
 

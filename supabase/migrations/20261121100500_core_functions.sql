@@ -1661,19 +1661,21 @@ set search_path = ''
 as $$
 declare
   v_now timestamptz := private.clock();
+  v_due jsonb;
 begin
   perform private.check_sweep_limit(p_limit);
-  return (
-    with due as (
-      select g.id from public.generations g
-      where g.status = 'queued' and g.dispatch_at <= v_now
-      order by g.dispatch_at limit p_limit
-      for no key update skip locked
-    ), marked as (
-      update public.generations g set dispatch_at = v_now + interval '60 seconds' from due where g.id = due.id
-      returning g.id, g.attempt, g.created_at
-    )
-    select coalesce(jsonb_agg(jsonb_build_object('id', m.id, 'attempt', m.attempt) order by m.created_at), '[]') from marked m);
+  with due as (
+    select g.id from public.generations g
+    where g.status = 'queued' and g.dispatch_at <= v_now
+    order by g.dispatch_at limit p_limit
+    for no key update skip locked
+  ), marked as (
+    update public.generations g set dispatch_at = v_now + interval '60 seconds' from due where g.id = due.id
+    returning g.id, g.attempt, g.created_at
+  )
+  select coalesce(jsonb_agg(jsonb_build_object('id', m.id, 'attempt', m.attempt) order by m.created_at), '[]') into v_due
+  from marked m;
+  return v_due;
 end
 $$;
 

@@ -16,6 +16,7 @@ from tests.factories import Sql
 @pytest.fixture
 def sql(db: psycopg.Connection[Any]) -> Sql:
     """Operations on a connection whose work is rolled back."""
+    db.execute("select 1")  # opens the transaction in which every call is a savepoint
     return Sql(db)
 
 

@@ -64,7 +64,7 @@ def test_expiry_has_its_own_row_and_touches_no_other_lot(sql: Sql) -> None:
 
 
 def test_what_the_balance_shows_is_what_the_next_write_books(sql: Sql) -> None:
-    """Reading and tidying are two pieces of the same arithmetic: expired holds on expired, living and endless lots, and a debt."""
+    """Reading and tidying do the same arithmetic: expired holds on expired, living and endless lots."""
     alice = sql.new_user(credits=5)
     sql.grant(alice, 7, lasts=100)
     sql.grant(alice, 4, lasts=5000)

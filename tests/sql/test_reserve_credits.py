@@ -98,9 +98,17 @@ def test_an_amount_must_be_positive_and_sane(sql: Sql, amount: int | None) -> No
 
 
 @pytest.mark.parametrize(
-    "change", [{"p_idempotency_key": None}, {"p_idempotency_key": ""}, {"p_idempotency_key": "x" * 256}]
-    + [{"p_ttl_seconds": 0}, {"p_ttl_seconds": 604_801}, {"p_ttl_seconds": None}, {"p_reference": "x" * 201}],
-)  # fmt: skip
+    "change",
+    [
+        {"p_idempotency_key": None},
+        {"p_idempotency_key": ""},
+        {"p_idempotency_key": "x" * 256},
+        {"p_ttl_seconds": 0},
+        {"p_ttl_seconds": 604_801},
+        {"p_ttl_seconds": None},
+        {"p_reference": "x" * 201},
+    ],
+)
 def test_malformed_arguments_are_named(sql: Sql, change: dict[str, object]) -> None:
     """422 with the field."""
     alice = sql.new_user(credits=10)

@@ -141,7 +141,11 @@ def test_a_late_settle_follows_the_policy(sql: Sql, how: str, policy: str, left:
     if left < 10:
         confirm(sql, sql.reserve(alice, 10 - left))
     settled = confirm(sql, hold)
-    assert (settled["status"], settled["confirmed_amount"], settled["absorbed_amount"]) == ("confirmed", taken, 6 - taken)
+    assert (settled["status"], settled["confirmed_amount"], settled["absorbed_amount"]) == (
+        "confirmed",
+        taken,
+        6 - taken,
+    )
     assert sql.balance(alice) == (left - taken, 0, left - taken)
     assert confirm(sql, hold) == settled, "late and twice is once"
     row = "select (amount, absorbed)::text from credit_transactions where reservation_id = %s"
