@@ -95,13 +95,21 @@ class Stack:
         }
 
     def _supabase_env(self) -> dict[str, str]:
-        return {"DATABASE_URL": self.postgres.url("postgres", "authenticator")}
+        return {"PGPASSWORD": self.postgres.password}  # on the command line everybody could read it
 
     def _supabase_options(self) -> list[str]:
-        return []
+        options = {
+            "--database-url": f"postgresql://postgres@127.0.0.1:{self.ports.database}/postgres?sslmode=disable",
+            "--storage-dir": str(self.places.supabase / "storage"),
+            "--keys": str(self.places.supabase / "keys.json"),
+            "--port": str(self.ports.supabase),
+            "--inbox-port": str(self.ports.mail),
+            "--site-url": self.web_url,
+        }
+        return [part for option in options.items() for part in option]
 
     def _web_options(self) -> list[str]:
-        return ["--bind", f"127.0.0.1:{self.ports.web}", "--graceful-timeout", "5"]
+        return ["--bind", f"127.0.0.1:{self.ports.web}", "--graceful-timeout", "5", "--no-control-socket"]
 
     def _run(self, name: str, module: str, *arguments: str, rank: int, env: Mapping[str, str] | None = None) -> None:
         def launch() -> Child:
