@@ -30,6 +30,9 @@ _REPEATABLE = re.compile(
     re.IGNORECASE,
 )
 _ATOMIC = re.compile(r"\bbegin\s+atomic\b", re.IGNORECASE)
+_CHANGES_ALL = re.compile(r"\b(?:delete\s+from|update)\s+[\w.\"]+(?:\s+(?:as\s+)?\w+)?\s*(?:\bset\b|$)", re.IGNORECASE)
+_WHERE = re.compile(r"\bwhere\b", re.IGNORECASE)
+_DOLLAR_BODY = re.compile(r"\$(?P<tag>\w*)\$(?P<sql>.*?)\$(?P=tag)\$", re.DOTALL)
 _BODY = re.compile(r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'", re.DOTALL)
 
 
@@ -88,6 +91,9 @@ def _statement_problems(function: FunctionFile, statement: Statement) -> Iterato
             f"{where} is not repeatable: function files hold create or replace, drop ... if exists, revoke, grant "
             "and comment only; the rest belongs in a migration."
         )
+    for code in _whole_table_changes(statement):
+        line = " ".join(code.split())[-80:]
+        yield f"{where} changes a whole table (`{line}`), which hosted projects refuse: say `where true`."
     for created in created_functions(statement):
         if not created.replaces:
             yield f"{where} says `create` for {created.name}: it must be `create or replace`, which keeps its grants."
@@ -97,6 +103,12 @@ def _statement_problems(function: FunctionFile, statement: Statement) -> Iterato
             yield f"{where} creates {created.name} without `set search_path = ''`."
         if _ATOMIC.search(_BODY.sub("$$", statement.code)):
             yield f"{where} has a `begin atomic` body, which cannot load before what it names: use `as $$ ... $$`."
+
+
+def _whole_table_changes(statement: Statement) -> list[str]:
+    bodies = (split(body["sql"]) for body in _DOLLAR_BODY.finditer(statement.code))
+    codes = (one.code for body in bodies for one in body)
+    return [code for code in codes if _CHANGES_ALL.search(code) and not _WHERE.search(code)]
 
 
 def _access_problems(function: FunctionFile) -> Iterator[str]:

@@ -34,21 +34,31 @@ class Healing:
     changed: list[str]
 
 
-def reapply(connection: Connection, functions: Sequence[FunctionFile], *, keep: bool = True) -> Healing:
-    """Apply every function file in one transaction, which is kept only if it changed anything."""
+def reapply(
+    connection: Connection, functions: Sequence[FunctionFile], *, keep: bool = True, strict: bool = False
+) -> Healing:
+    """Apply every function file in one transaction, which is kept only if it changed anything.
+
+    Bodies load unchecked, so that order does not matter; `strict` loads them once more and checks them.
+    """
     fresh_session(connection)
     with connection.transaction() as transaction:
         assert_held(connection)
-        connection.execute("set local check_function_bodies = off")
         before = _snapshot(connection)
-        for function in functions:
-            for statement in function.statements:
-                run_statement(connection, function.path, statement)
+        for checked in ("off", "on") if strict else ("off",):
+            connection.execute(f"set local check_function_bodies = {checked}")
+            _load(connection, functions)
         after = _snapshot(connection)
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         if not changed or not keep:
             raise Rollback(transaction)
     return Healing(len(functions), changed)
+
+
+def _load(connection: Connection, functions: Sequence[FunctionFile]) -> None:
+    for function in functions:
+        for statement in function.statements:
+            run_statement(connection, function.path, statement)
 
 
 def _snapshot(connection: Connection) -> dict[str, str]:

@@ -101,7 +101,7 @@ def _heal(connection: Connection, migrations: list[Migration], files: list[Funct
     if not options.functions:
         return Healing(0, [])
     try:
-        return reapply(connection, files if options.dev else shipped_functions(migrations))
+        return reapply(connection, files if options.dev else shipped_functions(migrations), strict=options.dev)
     except MigrationError as error:
         raise MigrationError(
             f"The migrations are applied; putting the functions back as shipped failed and changed nothing:\n{error}",

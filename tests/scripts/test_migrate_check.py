@@ -85,6 +85,8 @@ def test_a_file_in_a_sub_folder_is_refused(checkout: Checkout) -> None:
         ("-- greet() -> text", "-- needs functions_sql/a/b.sql", "does not exist"),
         ("public.greet()", "public.meet()", "creates no function named greet"),
         ("to service_role;\n", "to service_role;", "newline at its end"),
+        ("select 'one'", "select 1; delete from public.t; select 2", "changes a whole table (`delete from public.t`)"),
+        ("select 'one'", "update public.t as x set a = 1", "changes a whole table"),
     ],
 )
 def test_a_bad_function_file_is_refused(checkout: Checkout, old: str, new: str, complaint: str) -> None:
@@ -106,6 +108,17 @@ def test_a_search_path_in_the_body_does_not_count(checkout: Checkout) -> None:
     text = GOOD.replace("set search_path = ''\n", "").replace("select 'one'", "select 'set search_path'")
     checkout.function_text("greetings/greet.sql", text)
     assert any("without `set search_path" in problem for problem in check(checkout.folder))
+
+
+def test_words_that_only_look_like_a_whole_table_change_pass(checkout: Checkout) -> None:
+    """Upserts, locks, strings and changes with a condition."""
+    body = """select 'delete from public.t';
+  insert into public.t values (1) on conflict (id) do update set id = 2;
+  select id from public.t for update;
+  update public.t set id = 1 where true"""
+    checkout.function_text("greetings/greet.sql", GOOD.replace("select 'one'", body))
+    ship("hello", checkout.folder)
+    assert check(checkout.folder) == []
 
 
 def test_door_and_vault_may_share_a_file(checkout: Checkout) -> None:

@@ -86,6 +86,14 @@ def test_development_loads_the_files_as_they_are(
     assert answer(sql) == "two"
 
 
+def test_development_checks_the_bodies(shipped: Checkout, run_up: Up, sql: psycopg.Connection) -> None:
+    """A slip in a body shows at the next `up`, with its line, and not at the first call."""
+    shipped.function("greet", "two' || missing_column || '")
+    with pytest.raises(MigrationError, match=r"greet\.sql:7: column \"missing_column\" does not exist"):
+        run_up(dev=True)
+    assert answer(sql) == "one"
+
+
 def test_functions_can_be_left_alone(shipped: Checkout, run_up: Up, sql: psycopg.Connection) -> None:
     """For an operator who knows why."""
     sql.execute("create or replace function public.greet() returns text language sql as $$ select 'hot fix' $$")
