@@ -1,0 +1,1 @@
+"""The Auth API: users, sessions, tokens and mails, as GoTrue does it."""

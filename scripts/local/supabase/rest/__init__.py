@@ -1,0 +1,1 @@
+"""The REST API: what PostgREST does, for tables and functions of the exposed schemas."""
