@@ -84,14 +84,13 @@ def end_all(programs: dict[int, int]) -> None:
 
 
 def kill_session(session: int) -> None:
-    """Kill every process of a session, which holds a program and all that it started."""
-    for _ in range(3):  # a process may start another while we look
-        members = session_members(session)
+    """Kill every process of a session, which holds a program and all that it started, and wait for their end."""
+    deadline = time.monotonic() + GRACE
+    while (members := session_members(session)) and time.monotonic() < deadline:
         for pid in members:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        if not members:
-            return
+        time.sleep(0.01)
 
 
 def session_members(session: int) -> list[int]:
