@@ -25,7 +25,11 @@ class Pool:
 
     def __init__(self, url: str, role: str, *, size: int, timeout: float, connect_timeout: int) -> None:
         self._conninfo = make_conninfo(
-            url, user=role, connect_timeout=connect_timeout, application_name=f"local-supabase {role}"
+            url,
+            user=role,
+            connect_timeout=connect_timeout,
+            client_encoding="utf8",
+            application_name=f"local-supabase {role}",
         )
         self._timeout = timeout
         self._slots = threading.BoundedSemaphore(size)

@@ -32,6 +32,20 @@ class AuthError(Exception):
         return response
 
 
+@dataclass(eq=False)
+class OAuthError(Exception):
+    """A refusal in the words of OAuth, which a few places of the API use."""
+
+    error: str
+    description: str
+
+    def response(self) -> Response:
+        """Return the error; always a bad request."""
+        response = jsonify(error=self.error, error_description=self.description)
+        response.status_code = 400
+        return response
+
+
 def uses_new_api() -> bool:
     """Tell whether the client speaks the API version of 2024-01-01 or later."""
     return request.headers.get("X-Supabase-Api-Version", "") >= API_VERSION

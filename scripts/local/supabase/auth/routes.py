@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from scripts.local.supabase.auth import admin, pkce, sessions, store, users, verification
 from scripts.local.supabase.auth.caller import json_body, require_user
-from scripts.local.supabase.auth.errors import API_VERSION, AuthError, invalid, not_local, uses_new_api
+from scripts.local.supabase.auth.errors import API_VERSION, AuthError, OAuthError, invalid, not_local, uses_new_api
 from scripts.local.supabase.auth.passwords import check_password
 from scripts.local.supabase.auth.sessions import Service
 
@@ -31,6 +31,7 @@ def auth_blueprint(service: Service, public_jwk: dict[str, Any]) -> Blueprint:
     """Return the service that answers under /auth/v1."""
     blueprint = Blueprint("auth", __name__, url_prefix="/auth/v1")
     blueprint.register_error_handler(AuthError, AuthError.response)
+    blueprint.register_error_handler(OAuthError, OAuthError.response)
     blueprint.after_request(_echo_version)
     _add_public_routes(blueprint, service, public_jwk)
     _add_session_routes(blueprint, service)
@@ -127,12 +128,7 @@ def _password_grant(service: Service, body: dict[str, Any]) -> dict[str, Any]:
 
 def _refresh_grant(service: Service, body: dict[str, Any]) -> dict[str, Any]:
     if not body.get("refresh_token"):
-        raise AuthError(
-            400,
-            "validation_failed",
-            "refresh_token required",
-            {"error": "invalid_request", "error_description": "refresh_token required"},
-        )
+        raise OAuthError("invalid_request", "refresh_token required")
     return sessions.refresh_session(service, str(body["refresh_token"]))
 
 

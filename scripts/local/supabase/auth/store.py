@@ -84,8 +84,8 @@ def insert_user(conn: Connection, **columns: Any) -> User:
         **columns,
     }
     names = sql.SQL(", ").join(map(sql.Identifier, values))
-    query = sql.SQL("insert into auth.users ({}) values ({}) returning *")
-    query = query.format(names, sql.SQL(", ").join([sql.Placeholder()] * len(values)))
+    places = sql.SQL(", ").join([sql.Placeholder()] * len(values))
+    query = sql.SQL("insert into auth.users ({}) values ({}) returning *").format(names, places)
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query, [_adapt(value) for value in values.values()]).fetchone() or {}
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, jsonify, redirect, request
+from flask import Blueprint, Response, jsonify, request
+from werkzeug import Response as BaseResponse
+from werkzeug.utils import redirect
 
 from scripts.local.supabase.auth import mails, pkce, sessions, store, users
 from scripts.local.supabase.auth.caller import json_body
@@ -52,7 +54,7 @@ def add_routes(blueprint: Blueprint, service: Service) -> None:
             return jsonify(sessions.start_session(service, conn, user, "otp"))
 
     @blueprint.get("/verify")
-    def open_link() -> Response:
+    def open_link() -> BaseResponse:
         return _open_link(service, request.args.get("token") or "", request.args.get("type") or "")
 
 
@@ -86,7 +88,7 @@ def _resend(service: Service, body: dict[str, Any]) -> None:
             mails.send(service, conn, user, "email_change", address=user["email_change"])
 
 
-def _open_link(service: Service, hashed: str, kind: str) -> Response:
+def _open_link(service: Service, hashed: str, kind: str) -> BaseResponse:
     target = mails.redirect_target(service)
     try:
         if not hashed or not kind:
@@ -109,7 +111,7 @@ def _open_link(service: Service, hashed: str, kind: str) -> Response:
         )
 
 
-def _see_other(target: str, fragment: dict[str, Any]) -> Response:
+def _see_other(target: str, fragment: dict[str, Any]) -> BaseResponse:
     return redirect(f"{target}#{urlencode(fragment)}", 303)
 
 

@@ -21,8 +21,8 @@ def accept_any(row: Row) -> None:
 
 def require_single(row: Row) -> None:
     """Refuse an answer that is not one row; the transaction is rolled back."""
-    if row.count != 1:
-        details = f"The result contains {row.count} rows"
+    if row.returned != 1:
+        details = f"The result contains {row.returned} rows"
         raise RestError(406, "PGRST116", "Cannot coerce the result to a single JSON object", details)
 
 
@@ -44,7 +44,7 @@ def rows(outcome: Outcome, query: Query, accept: Accept, prefer: Preferences) ->
     """Answer a read."""
     row = outcome.row
     status = _read_status(row, query.offset)
-    return _respond(outcome, status, row.body, accept, prefer, _content_range(query.offset, row.count, row.total))
+    return _respond(outcome, status, row.body, accept, prefer, _content_range(query.offset, row.returned, row.total))
 
 
 def function(outcome: Outcome, called: Function, query: Query, accept: Accept, prefer: Preferences) -> Response:
@@ -56,22 +56,21 @@ def function(outcome: Outcome, called: Function, query: Query, accept: Accept, p
     return _respond(outcome, 200, outcome.row.body, accept, prefer, "0-0/*")
 
 
-def change(
-    outcome: Outcome, accept: Accept, prefer: Preferences, *, status: int = 200, first: int | None = None
-) -> Response:
-    """Answer an insert, update or delete."""
+def insert(outcome: Outcome, accept: Accept, prefer: Preferences) -> Response:
+    """Answer an insert; an upsert that only merged has created nothing."""
+    merged = prefer.resolution == "merge-duplicates" and outcome.row.inserted == 0
+    body = outcome.row.body if prefer.returns == "representation" else ""
+    return _respond(outcome, 200 if merged else 201, body, accept, prefer, f"*/{_total(outcome.row.total)}")
+
+
+def change(outcome: Outcome, accept: Accept, prefer: Preferences) -> Response:
+    """Answer an update or delete."""
     row = outcome.row
-    content_range = f"*/{_total(row.total)}" if first is None else _content_range(first, row.count, row.total)
+    updated = request.method == "PATCH"
+    content_range = _content_range(0, row.returned, row.total) if updated else f"*/{_total(row.total)}"
     if prefer.returns == "representation":
-        return _respond(outcome, status, row.body, accept, prefer, content_range)
-    return _respond(
-        outcome,
-        201 if status == 201 else 204 if first is not None or request.method == "DELETE" else status,
-        "",
-        accept,
-        prefer,
-        content_range,
-    )
+        return _respond(outcome, 200, row.body, accept, prefer, content_range)
+    return _respond(outcome, 204, "", accept, prefer, content_range)
 
 
 def _respond(
@@ -97,7 +96,7 @@ def _read_status(row: Row, offset: int) -> int:
     if offset and offset > row.total:
         details = f"An offset of {offset} was requested, but there are only {row.total} rows."
         raise RestError(416, "PGRST103", "Requested range not satisfiable", details)
-    return 206 if row.count < row.total else 200
+    return 206 if row.returned < row.total else 200
 
 
 def _content_range(first: int, count: int, total: int | None) -> str:

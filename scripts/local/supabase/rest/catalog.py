@@ -101,15 +101,13 @@ class Catalog:
         """Return what is known, asking the database only after a change or a lost connection."""
         with self._lock:
             if self._snapshot is None or self._has_news():
-                self._load()
-            assert self._snapshot is not None  # noqa: S101  narrows the type
+                self._snapshot = self._load()
             return self._snapshot
 
     def reload(self) -> Snapshot:
         """Return a fresh snapshot; for a name that was not found in the last one."""
         with self._lock:
-            self._load()
-            assert self._snapshot is not None  # noqa: S101  narrows the type
+            self._snapshot = self._load()
             return self._snapshot
 
     def close(self) -> None:
@@ -125,17 +123,14 @@ class Catalog:
         except psycopg.Error:
             self._listener.close()
             return True
-        found = False
-        while self._listener.pgconn.notifies():
-            found = True
-        return found
+        notifications = list(iter(self._listener.pgconn.notifies, None))
+        return bool(notifications)
 
-    def _load(self) -> None:
-        self._snapshot = None
+    def _load(self) -> Snapshot:
         if self._listener is None or self._listener.closed:
             self._listener = self._pool.connect()
             self._listener.execute("listen pgrst")
-        self._snapshot = load_snapshot(self._listener, self._settings)
+        return load_snapshot(self._listener, self._settings)
 
 
 def load_snapshot(conn: psycopg.Connection, settings: Settings) -> Snapshot:

@@ -72,10 +72,10 @@ class Query:
     on_conflict: tuple[str, ...] | None
 
 
-def parse_query(arguments: MultiDict[str, str], range_header: str | None, *, ignore: set[str] = frozenset()) -> Query:
-    """Read a query string; names to ignore are the arguments of a function."""
+def parse_query(arguments: MultiDict[str, str], range_header: str | None) -> Query:
+    """Read a query string."""
     first, count = _range(range_header)
-    filters = [(k, v) for k, v in arguments.items(multi=True) if k not in RESERVED and k not in ignore]
+    filters = [(k, v) for k, v in arguments.items(multi=True) if k not in RESERVED]
     return Query(
         select=parse_select(arguments.get("select", "")),
         order=parse_order(arguments.get("order", "")),
@@ -92,7 +92,7 @@ def parse_preferences(headers: list[str]) -> Preferences:
     items = [item.strip().partition("=") for header in headers for item in header.split(",")]
     found = {name: value for name, _, value in reversed(items)}
     return Preferences(
-        returns=_one_of(found.get("return"), "minimal", "representation", "headers-only"),
+        returns=_one_of(found.get("return"), "minimal", "representation"),
         count=_one_of(found.get("count"), "exact", "planned", "estimated"),
         resolution=_one_of(found.get("resolution"), "merge-duplicates", "ignore-duplicates"),
         missing=_one_of(found.get("missing"), "default", "null"),

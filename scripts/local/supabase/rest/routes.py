@@ -111,15 +111,14 @@ class _Request:
         query = parse_query(request.args, None)
         statement = write.insert(self._snapshot, table, query, request.get_data(), self._accept, self._prefer)
         outcome = self._run(statement, read_only=False, single=self._is_single_change())
-        merged = self._prefer.resolution == "merge-duplicates" and outcome.row.inserted == 0
-        return answers.change(outcome, self._accept, self._prefer, status=200 if merged else 201)
+        return answers.insert(outcome, self._accept, self._prefer)
 
     def _update(self, table: Table) -> Response:
         query = parse_query(request.args, None)
         statement = write.update(self._snapshot, table, query, request.get_data(), self._accept, self._prefer)
         nothing = Outcome(Row(0, 0 if self._prefer.count else None, None, "[]"), [], None)
         outcome = self._run(statement, read_only=False, single=self._is_single_change()) if statement else nothing
-        return answers.change(outcome, self._accept, self._prefer, first=0)
+        return answers.change(outcome, self._accept, self._prefer)
 
     def _delete(self, table: Table) -> Response:
         query = parse_query(request.args, None)

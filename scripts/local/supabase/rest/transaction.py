@@ -20,7 +20,7 @@ RESPONSE_SETTINGS = "; select current_setting('response.headers', true), current
 class Row(NamedTuple):
     """What a statement gives back: the rows it answers with, all rows there are, rows inserted, and the JSON."""
 
-    count: int
+    returned: int
     total: int | None
     inserted: int | None
     body: str
@@ -79,8 +79,9 @@ def run(
 def _execute(cursor: psycopg.Cursor[Any], query: Fragment) -> tuple[Row, str | None, str | None]:
     """Send everything in one message; the last two results are the statement's and the response settings'."""
     cursor.execute(query.text.encode(), query.params)
-    rows = [result.fetchone() for result in cursor.results() if result.description]
-    return Row(*rows[-2]), *rows[-1]
+    rows: list[Any] = [result.fetchone() for result in cursor.results() if result.description]
+    statement, (headers, status) = rows[-2:]
+    return Row(*statement), headers, status
 
 
 def _prologue(snapshot: Snapshot, context: Context, read_only: bool, settings: dict[str, str]) -> Fragment:

@@ -8,8 +8,8 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from scripts.local.supabase.storage.caller import SERVICE, Cursor, Service, caller_claims, transaction
-from scripts.local.supabase.storage.errors import StorageError, duplicate, invalid, no_bucket, not_empty, unauthorized
+from scripts.local.supabase.storage.caller import SERVICE, Cursor, Service, as_service, caller_claims, transaction
+from scripts.local.supabase.storage.errors import StorageError, invalid, no_bucket, not_empty, unauthorized
 
 UNITS = {"": 1, "B": 1, "KB": 1000, "KIB": 1024, "MB": 1000**2, "MIB": 1024**2, "GB": 1000**3, "GIB": 1024**3}
 COLUMNS = "id, name, owner, public, type, file_size_limit, allowed_mime_types, created_at, updated_at"
@@ -52,8 +52,8 @@ def add_routes(blueprint: Blueprint, service: Service) -> None:
         claims = caller_claims(service)
         with transaction(service, claims, "storage.bucket.delete") as cursor:
             find_bucket(cursor, bucket_id)
-            with transaction(service, SERVICE, "storage.bucket.delete") as everything:
-                found = everything.execute("select 1 from storage.objects where bucket_id = %s limit 1", (bucket_id,))
+            with as_service(cursor):
+                found = cursor.execute("select 1 from storage.objects where bucket_id = %s limit 1", (bucket_id,))
                 if found.fetchone():
                     raise not_empty()
             if not cursor.execute("delete from storage.buckets where id = %s", (bucket_id,)).rowcount:
@@ -113,14 +113,11 @@ def _insert(cursor: Cursor, bucket: dict[str, Any], claims: dict[str, Any]) -> N
         "types": bucket.get("allowed_mime_types"),
         "owner_id": claims.get("sub"),
     }
-    added = cursor.execute(
+    cursor.execute(
         "insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types, owner, owner_id)"
-        " values (%(id)s, %(name)s, %(public)s, %(limit)s, %(types)s, %(owner_id)s, %(owner_id)s)"
-        " on conflict (id) do nothing",
+        " values (%(id)s, %(name)s, %(public)s, %(limit)s, %(types)s, %(owner_id)s, %(owner_id)s)",
         values,
     )
-    if not added.rowcount:
-        raise duplicate()
 
 
 def _update(cursor: Cursor, bucket_id: str, body: dict[str, Any]) -> None:

@@ -50,6 +50,15 @@ def caller_claims(service: Service) -> dict[str, Any]:
 
 
 @contextmanager
+def as_service(cursor: Cursor) -> Iterator[None]:
+    """Look at everything for a moment, within the caller's transaction."""
+    role = (cursor.execute("select current_setting('role') as role").fetchone() or {})["role"]
+    cursor.execute("select set_config('role', 'service_role', true)")
+    yield
+    cursor.execute("select set_config('role', %s, true)", (role,))
+
+
+@contextmanager
 def transaction(service: Service, claims: dict[str, Any], operation: str) -> Iterator[Cursor]:
     """Run one transaction in which the claims' role, and its policies, apply."""
     settings = {

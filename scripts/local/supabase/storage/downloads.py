@@ -66,14 +66,14 @@ def _file(service: Service, found: dict[str, Any]) -> Response:
     metadata = found["metadata"] or {}
     wanted = request.args.get("download")
     response = send_file(
-        service.files.open(found["version"]),
-        mimetype=metadata.get("mimetype"),
+        service.files.existing(found["version"]),
         as_attachment=wanted is not None,
         download_name=wanted or found["name"].rsplit("/", 1)[-1],
         etag=str(metadata.get("eTag", "")).strip('"'),
         last_modified=found["updated_at"],
         conditional=True,
     )
+    response.headers["Content-Type"] = metadata.get("mimetype") or "application/octet-stream"
     response.headers["Cache-Control"] = metadata.get("cacheControl") or "no-cache"
     if wanted is None:
         response.headers.pop("Content-Disposition", None)

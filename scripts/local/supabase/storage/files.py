@@ -29,7 +29,7 @@ class Files:
     """The folder that holds every object's bytes, by version."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder.resolve()
 
     def write(self, source: IO[bytes], limit: int) -> Stored:
         """Store a stream; nothing is left of one that is too long or breaks off."""
@@ -47,15 +47,15 @@ class Files:
 
     def copy(self, version: str) -> str:
         """Store the bytes of a version once more."""
-        with self.open(version) as source:
+        with self.existing(version).open("rb") as source:
             return self.write(source, limit=2**63).version
 
-    def open(self, version: str) -> IO[bytes]:
-        """Open a stored file."""
-        try:
-            return self.path(version).open("rb")
-        except FileNotFoundError:
-            raise no_object() from None
+    def existing(self, version: str) -> Path:
+        """Return where a stored file is."""
+        path = self.path(version)
+        if not path.exists():  # replaced or removed since its row was read
+            raise no_object()
+        return path
 
     def delete(self, *versions: str | None) -> None:
         """Remove files; those that are gone already do not matter."""

@@ -14,7 +14,7 @@ from flask import Request
 from psycopg.types.json import Jsonb
 
 from scripts.local.supabase.storage.buckets import bucket_of
-from scripts.local.supabase.storage.caller import SERVICE, Cursor, Service, transaction
+from scripts.local.supabase.storage.caller import Cursor, Service, as_service, transaction
 from scripts.local.supabase.storage.errors import StorageError, invalid
 from scripts.local.supabase.storage.files import Stored
 
@@ -52,12 +52,12 @@ def read_upload(request: Request, bucket: str, name: str) -> Upload:
         age = request.form.get("cacheControl")
         cache = f"max-age={age}" if (age or "").isdigit() else age or "no-cache"
         return Upload(
-            bucket, name, part.stream, part.mimetype or DEFAULT_TYPE, cache, _json(request.form.get("metadata"))
+            bucket, name, part.stream, part.content_type or DEFAULT_TYPE, cache, _json(request.form.get("metadata"))
         )
     header = request.headers.get("x-metadata")
     metadata = _json(base64.b64decode(header).decode()) if header else None
     cache = request.headers.get("Cache-Control") or "no-cache"
-    return Upload(bucket, name, request.stream, request.mimetype or DEFAULT_TYPE, cache, metadata)
+    return Upload(bucket, name, request.stream, request.content_type or DEFAULT_TYPE, cache, metadata)
 
 
 def require_valid_name(name: str) -> None:
@@ -71,13 +71,14 @@ def save(
 ) -> dict[str, Any]:
     """Store a file and its row; without the row, because a policy refused it, nothing of the file stays."""
     bucket = bucket_of(service, upload.bucket)
-    _require_type(bucket, upload.mime_type)
+    _require_type(bucket, upload.mime_type.partition(";")[0].strip())
     limit = min(bucket["file_size_limit"] or service.settings.file_size_limit, service.settings.file_size_limit)
     stored = service.files.write(upload.stream, limit)
     try:
         with transaction(service, claims, operation) as cursor:
-            replaced = _version(service, upload.bucket, upload.name) if overwrite else None
-            saved = _insert(cursor, upload, stored, owner, overwrite=overwrite)
+            replaced = _lock(cursor, upload)["version"]
+            cursor.execute(INSERT + (OVERWRITE if overwrite else ""), _values(upload, stored, owner))
+            saved = _lock(cursor, upload)["id"]
     except BaseException:
         service.files.delete(stored.version)
         raise
@@ -98,7 +99,7 @@ def require_permission(service: Service, claims: dict[str, Any], bucket: str, na
         tx.force_rollback = True
 
 
-def _insert(cursor: Cursor, upload: Upload, stored: Stored, owner: str | None, *, overwrite: bool) -> object:
+def _values(upload: Upload, stored: Stored, owner: str | None) -> dict[str, Any]:
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     metadata = {
         "eTag": stored.etag,
@@ -109,7 +110,7 @@ def _insert(cursor: Cursor, upload: Upload, stored: Stored, owner: str | None, *
         "contentLength": stored.size,
         "httpStatusCode": 200,
     }
-    values = {
+    return {
         "bucket": upload.bucket,
         "name": upload.name,
         "owner": owner,
@@ -117,22 +118,13 @@ def _insert(cursor: Cursor, upload: Upload, stored: Stored, owner: str | None, *
         "metadata": Jsonb(metadata),
         "user_metadata": Jsonb(upload.user_metadata) if upload.user_metadata is not None else None,
     }
-    if overwrite:
-        row = cursor.execute(f"{INSERT}{OVERWRITE} returning id", values).fetchone()
-        return row["id"] if row else None
-    # Without `returning`, so that whoever may insert but not read can upload.
-    cursor.execute(INSERT, values)
-    cursor.execute("select set_config('role', 'service_role', true)")
-    query = "select id from storage.objects where bucket_id = %(bucket)s and name = %(name)s"
-    row = cursor.execute(query, values).fetchone()
-    return row["id"] if row else None
 
 
-def _version(service: Service, bucket: str, name: str) -> str | None:
-    with transaction(service, SERVICE, "storage.object.get") as cursor:
-        query = "select version from storage.objects where bucket_id = %s and name = %s"
-        row = cursor.execute(query, (bucket, name)).fetchone()
-    return row["version"] if row else None
+def _lock(cursor: Cursor, upload: Upload) -> dict[str, Any]:
+    """Return the object's row as it is, also to a caller who may write it but not read it."""
+    query = "select id, version from storage.objects where bucket_id = %s and name = %s for update"
+    with as_service(cursor):
+        return cursor.execute(query, (upload.bucket, upload.name)).fetchone() or {"id": None, "version": None}
 
 
 def _require_type(bucket: dict[str, Any], mime_type: str) -> None:
