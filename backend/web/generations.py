@@ -12,6 +12,7 @@ from backend.errors import (
     GenerationNotFound,
     IdempotencyKeyReused,
     InsufficientCredits,
+    InvalidState,
     ModelNotFound,
     PayloadTooLarge,
     UserNotFound,
@@ -83,7 +84,7 @@ def show(path: GenerationPath) -> dict[str, Any]:
     return with_urls(rpc.get_generation(current_caller(), generation_id=path.generation_id))[0]
 
 
-@bp.post("/<generation_id>/cancel", responses=user_answers(Generation, GenerationNotFound))
+@bp.post("/<generation_id>/cancel", responses=user_answers(Generation, GenerationNotFound, InvalidState))
 def cancel(path: GenerationPath) -> dict[str, Any]:
     """Cancel it: at once while it is queued, as soon as the worker notices while it runs."""
     return with_urls(rpc.cancel_generation(current_caller(), generation_id=path.generation_id))[0]

@@ -42,30 +42,29 @@ class Keys:
         self._lock = threading.Lock()
         self._keys: dict[str, PyJWK] | None = None
         self._fetched = self._tried = float("-inf")
+        self._failed = False
 
     def find(self, kid: str) -> PyJWK:
         """Return the key of this id; Unavailable while nobody can tell, Unauthenticated when there is none."""
         keys = self.current()
         if kid not in keys:
-            keys = self._refreshed(older_than=self._cooldown) or keys
+            keys = self._refreshed(older_than=self._cooldown, wait=True) or keys
         if kid in keys:
             return keys[kid]
-        if self._tried > self._fetched:
+        if self._failed:
             raise Unavailable
         raise Unauthenticated
 
     def current(self) -> dict[str, PyJWK]:
         """Return the keys, by id; Unavailable when none could be had yet."""
-        keys = self._refreshed(older_than=self._lifespan)
+        # One thread fetches. Who holds an old set goes on with it; who holds none waits for the outcome.
+        keys = self._refreshed(older_than=self._lifespan, wait=self._keys is None)
         if keys is None:
             raise Unavailable
         return keys
 
-    def _refreshed(self, older_than: float) -> dict[str, PyJWK] | None:
-        if not self._due(older_than):
-            return self._keys
-        # One thread fetches. Who holds an old set goes on with it; who holds none waits for the outcome.
-        if self._lock.acquire(blocking=self._keys is None):
+    def _refreshed(self, older_than: float, *, wait: bool) -> dict[str, PyJWK] | None:
+        if self._due(older_than) and self._lock.acquire(blocking=wait):
             try:
                 if self._due(older_than):
                     self._fetch()
@@ -80,17 +79,19 @@ class Keys:
         return rested and now - self._fetched > older_than
 
     def _fetch(self) -> None:
-        self._tried = time.monotonic()
         try:
             found = self._client.get_jwk_set().keys
             self._keys = {key.key_id: key for key in found if key.key_id and key.public_key_use in ("sig", None)}
+            self._fetched, self._failed = time.monotonic(), False
         except jwt.PyJWKSetError:
             # The server answered and lists no key: a project on the legacy secret, unless we know better.
-            self._keys = self._keys or {}
+            self._keys, self._fetched, self._failed = self._keys or {}, time.monotonic(), False
         except (jwt.PyJWTError, OSError, ValueError) as error:
+            self._failed = True
             log.warning("jwks_unavailable", reason=str(error), kept=self._keys is not None)
-            return
-        self._fetched = self._tried
+        finally:
+            # Last, so that those who wait for the first set go on waiting until it is there.
+            self._tried = time.monotonic()
 
 
 class Tokens:

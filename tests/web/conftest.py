@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 from flask import Blueprint, Flask
 from flask.testing import FlaskClient
@@ -12,7 +13,12 @@ from backend.app import create_app
 from backend.config import Settings, load_settings
 from backend.web.auth import current_user, user
 from backend.web.tokens import Keys, Tokens
+from scripts.local.postgres import SUPERUSER, Postgres
+from scripts.local.supabase.keys import make_keys
+from scripts.local.valkey import Valkey
 from tests.web.keyserver import KeyServer
+from tests.web.person import Person
+from tests.worker.world import ROOT, Supabase, World
 
 Whoami = Callable[..., FlaskClient]
 NOWHERE = "http://127.0.0.1:9"
@@ -67,3 +73,53 @@ def _with_whoami(app: Flask) -> Flask:
     app.before_request_funcs["whoami"] = [user]
     app.register_blueprint(bp)
     return app
+
+
+@pytest.fixture(scope="session")
+def whole_world(
+    postgres: Postgres, template: str, valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """PostgreSQL, Valkey and the local Supabase around the web application; use `world`."""
+    folder, keys = tmp_path_factory.mktemp("web"), make_keys()
+    postgres.clone(template, "web_world")
+    with psycopg.connect(postgres.url("web_world"), autocommit=True) as connection:
+        connection.execute((ROOT / "supabase" / "seed.sql").read_bytes())
+    supabase = Supabase(postgres.url("web_world"), folder / "storage", keys)
+    environ = {
+        "APP_ENV": "local",
+        "TESTING_MODE": "1",
+        "SUPABASE_URL": supabase.url,
+        "SUPABASE_PUBLISHABLE_KEY": keys.publishable_key,
+        "SUPABASE_SECRET_KEY": keys.secret_key,
+        "REDIS_URL": valkey.url,
+        "SITE_URL": "http://127.0.0.1:3000",
+    }
+    yield World(postgres.url("web_world"), postgres.url("postgres", SUPERUSER), environ, keys, supabase, folder)
+    supabase.stop()
+
+
+@pytest.fixture
+def world(whole_world: World) -> Iterator[World]:
+    """The world, with an empty queue."""
+    whole_world.clear()
+    whole_world.supabase.calls.clear()
+    yield whole_world
+    whole_world.clear()
+
+
+@pytest.fixture
+def app(world: World) -> Flask:
+    """The web application in that world."""
+    return create_app(deps=world.deps)
+
+
+@pytest.fixture
+def alice(app: Flask, world: World) -> Person:
+    """Alice, with 25 sign-up credits."""
+    return Person(app, world.new_user())
+
+
+@pytest.fixture
+def bob(app: Flask, world: World) -> Person:
+    """Bob, who must never see what is Alice's."""
+    return Person(app, world.new_user())

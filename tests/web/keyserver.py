@@ -22,6 +22,7 @@ class KeyServer:
     def __init__(self) -> None:
         self.fetches = 0
         self.down = False
+        self.delay = 0.0
         self.body: bytes | None = None
         self.private: dict[str, Any] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -77,6 +78,7 @@ class KeyServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.fetches += 1
+                time.sleep(server.delay)
                 if server.down:
                     self.send_error(502)
                     return

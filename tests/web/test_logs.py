@@ -31,7 +31,7 @@ def test_secrets_are_masked_wherever_they_stand(
     secrets = [token, "sb_secret_test", LEGACY, "opensesame", "sk_live_abc123", "whsecretpassword"]
     log = structlog.get_logger("test")
     for secret in secrets[:-1]:
-        log.info("event " + secret, value=secret, nested={"deep": [secret]})
+        log.info(secret, value=secret, nested={"deep": [secret]})
         logging.getLogger("library").warning("said %s", secret)
         try:
             raise ValueError(f"Authorization: Bearer {secret}")

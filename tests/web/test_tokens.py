@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import jwt
 import pytest
@@ -166,6 +167,30 @@ def test_the_keys_are_fetched_once(keyserver: KeyServer, whoami: Whoami) -> None
     client = whoami()
     assert [ask(client, keyserver.token()).status_code for _ in range(20)] == [200] * 20
     assert keyserver.fetches == 1
+
+
+def test_the_first_requests_wait_for_the_keys_together(keyserver: KeyServer, whoami: Whoami) -> None:
+    """A fresh process under load: one look, nobody is turned away meanwhile."""
+    keyserver.delay = 0.2
+    client, token = whoami(), keyserver.token()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: ask(client.application.test_client(), token), range(16)))
+    assert [answer.status_code for answer in answers] == [200] * 16
+    assert keyserver.fetches == 1
+
+
+def test_a_refresh_holds_nobody_up(keyserver: KeyServer, whoami: Whoami) -> None:
+    """While one request looks for newer keys, the others go on with those that are there."""
+    client, token = whoami(lifespan=0.05, cooldown=0.05), keyserver.token()
+    assert ask(client, token).status_code == 200
+    keyserver.delay = 0.5
+    time.sleep(0.06)
+    started = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        waits = list(
+            pool.map(lambda _: (ask(client.application.test_client(), token), time.monotonic() - started), range(8))
+        )
+    assert sum(waited > 0.4 for _, waited in waits) == 1
 
 
 def test_unknown_key_ids_do_not_make_us_hammer_the_key_server(keyserver: KeyServer, whoami: Whoami) -> None:
