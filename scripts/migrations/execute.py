@@ -21,6 +21,7 @@ _HINTS = {
     "55P03": f"Another session held a lock on it for {LOCK_TIMEOUT}; nothing was done. Try again in a calm moment.",
     "57014": "It ran into statement_timeout; nothing was done. The file may begin with `set statement_timeout = ...;`.",
     "25001": "It cannot run in a transaction: put it alone in a file whose first line is `-- no transaction`.",
+    "57P01": "The server ended the connection; nothing was done. Run this again.",
     "42501": "The role of DATABASE_URL may not do this. On Supabase that is `postgres`, which is no superuser.",
 }
 

@@ -70,6 +70,7 @@ def parser(supabase_dir: Path) -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="up | status | ship | check | down")
     up = _add(commands, "up", "apply what is pending", _UP, supabase_dir)
     _database(up)
+    _waits(up)
     up.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     up.add_argument("--dev", action="store_true", help="load functions_sql as it is, shipped or not")
     up.add_argument("--no-functions", action="store_true", help="leave the functions as they are")
@@ -83,6 +84,7 @@ def parser(supabase_dir: Path) -> argparse.ArgumentParser:
     _add(commands, "check", "prove that migrations ship what functions_sql says", _CHECK, supabase_dir)
     down = _add(commands, "down", "undo the last migration", _DOWN, supabase_dir)
     _database(down)
+    _waits(down)
     down.add_argument("--yes", action="store_true", help="do not ask")
     return top
 
@@ -99,6 +101,9 @@ def _add(
     return command
 
 
+def _waits(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--wait", type=float, default=300, metavar="S", help="seconds to wait for another run (300)")
+
+
 def _database(command: argparse.ArgumentParser) -> None:
     command.add_argument("--database-url", metavar="URL", help="instead of DATABASE_URL (others see it in `ps`)")
-    command.add_argument("--wait", type=float, default=300, metavar="S", help="for another run to end (300)")
