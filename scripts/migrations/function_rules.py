@@ -30,7 +30,10 @@ _REPEATABLE = re.compile(
     re.IGNORECASE,
 )
 _ATOMIC = re.compile(r"\bbegin\s+atomic\b", re.IGNORECASE)
-_CHANGES_ALL = re.compile(r"\b(?:delete\s+from|update)\s+[\w.\"]+(?:\s+(?:as\s+)?\w+)?\s*(?:\bset\b|$)", re.IGNORECASE)
+_CHANGES_ALL = re.compile(
+    r"\bdelete\s+from\s|\bupdate\s+(?:only\s+)?[\w.\"]+(?:\s+as)?(?:\s+\w+)?\s+set\b", re.IGNORECASE
+)
+_STRING = re.compile(r"'(?:[^']|'')*'")
 _WHERE = re.compile(r"\bwhere\b", re.IGNORECASE)
 _DOLLAR_BODY = re.compile(r"\$(?P<tag>\w*)\$(?P<sql>.*?)\$(?P=tag)\$", re.DOTALL)
 _BODY = re.compile(r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'", re.DOTALL)
@@ -51,13 +54,13 @@ def created_functions(statement: Statement) -> list[Created]:
     if not match:
         return []
     options = _BODY.sub("$$", statement.code)
-    return [Created(_plain(match["name"]), bool(match["replace"]), bool(_SEARCH_PATH.search(options)))]
+    return [Created(plain_name(match["name"]), bool(match["replace"]), bool(_SEARCH_PATH.search(options)))]
 
 
 def revoked_signatures(text: str) -> list[str]:
     """Return name and argument types of each function that a file revokes, as `drop function` wants them."""
     revokes = (_REVOKE.match(one.code) for one in split(text))
-    return [f"{_plain(one['name'])}({one['types']})" for match in revokes if match for one in _signatures(match)]
+    return [f"{plain_name(one['name'])}({one['types']})" for match in revokes if match for one in _signatures(match)]
 
 
 def function_problems(function: FunctionFile, paths: set[str]) -> list[str]:
@@ -107,7 +110,7 @@ def _statement_problems(function: FunctionFile, statement: Statement) -> Iterato
 
 def _whole_table_changes(statement: Statement) -> list[str]:
     bodies = (split(body["sql"]) for body in _DOLLAR_BODY.finditer(statement.code))
-    codes = (one.code for body in bodies for one in body)
+    codes = (_STRING.sub("''", one.code) for body in bodies for one in body)
     return [code for code in codes if _CHANGES_ALL.search(code) and not _WHERE.search(code)]
 
 
@@ -117,9 +120,9 @@ def _access_problems(function: FunctionFile) -> Iterator[str]:
     for statement in function.statements:
         created += [one.name for one in created_functions(statement)]
         if (match := _REVOKE.match(statement.code)) and EVERYONE <= _roles(match["roles"]):
-            closed |= {_plain(one["name"]) for one in _signatures(match)} & set(created)
+            closed |= {plain_name(one["name"]) for one in _signatures(match)} & set(created)
         if match := _GRANT.match(statement.code):
-            for name in {_plain(one["name"]) for one in _signatures(match)} - closed:
+            for name in {plain_name(one["name"]) for one in _signatures(match)} - closed:
                 yield f"{function.path}:{statement.line_at(None)} grants on {name} before it revokes."
     for name in dict.fromkeys(created):
         if name not in closed:
@@ -137,5 +140,6 @@ def _roles(text: str) -> set[str]:
     return {role.strip().strip('"').lower() for role in text.split(",")}
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return a qualified name without quotes and blanks, in lower case."""
     return re.sub(r"\s*\.\s*", ".", name).replace('"', "").lower()

@@ -18,6 +18,7 @@ from scripts.migrations.files import (
 )
 from scripts.migrations.function_rules import created_functions, function_problems, revoked_signatures
 from scripts.migrations.statements import Statement, split
+from scripts.migrations.table_rules import table_problems
 
 _FILE_NAME = re.compile(r"\d{14}_[a-z0-9_]+\.sql")
 _OWN_TRANSACTION = re.compile(r"(begin|start\s+transaction|commit|end|rollback(?!\s+to\b)|abort)\b", re.IGNORECASE)
@@ -36,7 +37,7 @@ def check(supabase_dir: Path) -> list[str]:
     functions = load_functions(supabase_dir)
     problems = list(_name_problems(supabase_dir / "migrations", migrations))
     for migration in migrations:
-        problems += migration_problems(migration)
+        problems += [*migration_problems(migration), *table_problems(migration)]
     for function in functions:
         problems += function_problems(function, {one.path for one in functions})
     return [*problems, *shipping_problems(migrations, functions)]

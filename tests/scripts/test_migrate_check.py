@@ -38,7 +38,7 @@ def test_a_bad_migration_is_refused(checkout: Checkout, file_name: str, text: st
 @pytest.mark.parametrize(
     "text",
     [
-        "create table t (commit int, begin_at int);",
+        "select 1 as commit, 2 as begin_at;",
         "do $$ begin perform 1; end $$;",
         "savepoint a; rollback to a;",
         "-- no transaction\nset lock_timeout = '1s';\ncreate index concurrently if not exists i on t (a);",
@@ -49,6 +49,52 @@ def test_a_bad_migration_is_refused(checkout: Checkout, file_name: str, text: st
 def test_a_good_migration_is_not_refused(checkout: Checkout, text: str) -> None:
     """Words that only look like trouble."""
     checkout.migration("20260101000000_a.sql", text)
+    assert check(checkout.folder) == []
+
+
+TABLE = """create table public.t (id bigint generated always as identity primary key);
+alter table public.t enable row level security;
+revoke all on public.t from public, anon, authenticated, service_role;
+grant select on public.t to authenticated;
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        (
+            "revoke all on public.t from public, anon, authenticated, service_role;\n",
+            "",
+            "without `revoke all on public.t",
+        ),
+        ("anon, authenticated, service_role;\ngrant", "anon;\ngrant", "without `revoke all on public.t"),
+        ("revoke all on public.t", "revoke all on public.other", "without `revoke all on public.t"),
+        ("alter table public.t enable row level security;\n", "", "without `alter table public.t enable row level"),
+        (
+            "alter table",
+            "grant select on table public.t to anon;\nalter table",
+            "20260101000000_t.sql:2 grants on public.t",
+        ),
+        ("public.t", "t", "without its schema"),
+        ("create table", "create view public.v as select 1;\ncreate table", "creates view public.v without `revoke"),
+    ],
+)
+def test_a_table_left_open_is_refused(checkout: Checkout, old: str, new: str, complaint: str) -> None:
+    """Old projects grant everything on a new table to everybody, and no advisor reports it while RLS is on."""
+    assert old in TABLE
+    checkout.migration("20260101000000_t.sql", TABLE.replace(old, new))
+    assert any(complaint in problem for problem in check(checkout.folder)), check(checkout.folder)
+
+
+def test_a_table_in_good_form_is_not_refused(checkout: Checkout) -> None:
+    """Several at once, or a whole schema, are fine as well."""
+    two = "create table private.u (id int);\nalter table private.u enable row level security;\n"
+    checkout.migration("20260101000000_t.sql", TABLE)
+    checkout.migration(
+        "20260102000000_u.sql", two + "revoke all on private.u, private.v from anon, authenticated, service_role;"
+    )
+    all_tables = "revoke all on all tables in schema private from anon, authenticated, service_role;"
+    checkout.migration("20260103000000_w.sql", two.replace(".u", ".w") + all_tables)
     assert check(checkout.folder) == []
 
 
@@ -114,7 +160,8 @@ def test_words_that_only_look_like_a_whole_table_change_pass(checkout: Checkout)
     """Upserts, locks, strings and changes with a condition."""
     body = """select 'delete from public.t';
   insert into public.t values (1) on conflict (id) do update set id = 2;
-  select id from public.t for update;
+  select id from public.t for update skip locked;
+  select id from public.t for update of t;
   update public.t set id = 1 where true"""
     checkout.function_text("greetings/greet.sql", GOOD.replace("select 'one'", body))
     ship("hello", checkout.folder)
