@@ -40,7 +40,7 @@ EXAMPLES = """examples:
 def main(arguments: Sequence[str]) -> int:
     """Run a stack, or the main job once; returns the exit code."""
     options = parse(arguments)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     ignored = environment.ignored()
     if ignored:
@@ -100,7 +100,7 @@ def port_number(text: str) -> int:
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """Being asked to end is the same as Ctrl-C."""
+    """Being asked to end is the same as Ctrl-C, which a shell hides from what it runs in the background."""
     raise KeyboardInterrupt
 
 

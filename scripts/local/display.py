@@ -38,15 +38,22 @@ def bad(text: str) -> None:
     _print(f"[bold red]scrip:[/bold red] {escape(text)}")
 
 
+def facts(rows: Sequence[tuple[str, object]]) -> None:
+    """Names and what they stand for, one a line."""
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        _print(f"  [bold]{escape(name.ljust(width))}[/bold]  {escape(str(value))}")
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """A table; `right` names the columns that hold figures."""
-    shown = Table(box=box.SIMPLE_HEAD if any(columns) else None, show_header=any(columns), pad_edge=True)
+    """A small table; `right` names the columns that hold figures."""
+    shown = Table(box=box.SIMPLE_HEAD)
     for column in columns:
         shown.add_column(column, justify="right" if column in right else "left", no_wrap=True)
     for row in rows:
         shown.add_row(*(escape(str(cell)) for cell in row))
     with suppress(OSError):
-        _console.print(shown, crop=False, width=max(_console.width, 200) if not _console.is_terminal else None)
+        _console.print(shown, crop=False)
 
 
 def _print(markup: str) -> None:

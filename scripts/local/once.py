@@ -37,13 +37,13 @@ def run() -> None:
     home = Path(tempfile.mkdtemp(prefix="scrip-once-"))
     home.chmod(0o711)  # where we are root, PostgreSQL runs as another account and passes through
     places = places_in(home)
-    for folder in (home, places.postgres):
+    for folder in places.roots:
         watchdog.tell(f"rm {folder}")
     try:
         with Stack(places, choose_any(), display.step, durable=False) as stack:
             main_job(stack)
     finally:
-        for folder in (home, places.postgres):
+        for folder in places.roots:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -61,7 +61,7 @@ def main_job(stack: Stack) -> None:
 
         display.heading("3. A generation fails, and its credits come back")
         a_failure(client, SIGN_UP_CREDITS - price)
-    display.line()
+    display.heading("Every figure is as it must be.")
 
 
 def a_picture(client: Client) -> int:
@@ -78,8 +78,11 @@ def a_picture(client: Client) -> int:
     after = client.ledger()
     show_ledger("The ledger before", before)
     show_ledger("The ledger after", after)
-    expect("the sum of the ledger", {"credits": sum(row["amount"] for row in after)}, {"credits": 25 - price})
-    expect("the newest row", after[0], {"kind": "usage", "amount": -price, "balance_after": 25 - price})
+    expect(
+        "the sum of the ledger", {"credits": sum(row["amount"] for row in after)}, {"credits": SIGN_UP_CREDITS - price}
+    )
+    newest = {"kind": "usage", "amount": -price, "balance_after": SIGN_UP_CREDITS - price}
+    expect("the newest row", after[0], newest)
     return price
 
 

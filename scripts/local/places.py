@@ -30,6 +30,11 @@ class Places:
     postgres: Path
 
     @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders that hold everything, for when it is to be removed."""
+        return (self.home,) if self.postgres.parent == self.home else (self.home, self.postgres.parent)
+
+    @property
     def valkey(self) -> Path:
         return self.home / "valkey"
 
@@ -78,13 +83,13 @@ def _public_home(home: Path) -> Path:
 def only_stack(places: Places, tell: Callable[[str], None]) -> Iterator[Callable[[str], None]]:
     """Hold the data folder; yields a function that notes the stack's address for whoever finds the folder taken."""
     with os.fdopen(os.open(places.home / "stack.lock", os.O_RDWR | os.O_CREAT, 0o600), "r+") as lock:
-        _acquire(lock, tell)
+        _acquire(lock, places.home, tell)
         watchdog.keep_open(lock.fileno())
         _note(lock, "")
         yield lambda address: _note(lock, address)
 
 
-def _acquire(lock: TextIO, tell: Callable[[str], None]) -> None:
+def _acquire(lock: TextIO, home: Path, tell: Callable[[str], None]) -> None:
     """Take the lock; when only the remains of a killed stack hold it, wait for them to end."""
     deadline = time.monotonic() + WAIT_FOR_THE_LAST
     told = False
@@ -96,8 +101,8 @@ def _acquire(lock: TextIO, tell: Callable[[str], None]) -> None:
             if _is_running(owner["pid"]) or time.monotonic() > deadline:
                 at = f" at {owner['address']}" if owner["address"] else ""
                 raise AlreadyRunning(
-                    f"Scrip runs already from this checkout{at} (process {owner['pid']}). Stop that one with Ctrl-C, "
-                    "or start a second one with data of its own: scripts/start --data-dir FOLDER"
+                    f"already running{at} with the data in {home} (process {owner['pid']}). "
+                    "Stop that one with Ctrl-C, or give a second one data of its own: scripts/start --data-dir FOLDER"
                 ) from None
         if not told:
             tell("waiting for the last run to end")

@@ -12,18 +12,15 @@ from scripts.local.stack import Stack
 def show_welcome(stack: Stack, logins: Sequence[Login]) -> None:
     """Addresses, log-ins and a curl line that works when pasted."""
     display.heading("Scrip is running. Ctrl-C stops it.")
-    display.table(
-        ("", ""),
+    display.facts(
         [
-            ("API", f"{stack.web_url}  (documentation: {stack.web_url}/docs)"),
-            ("Supabase", stack.supabase_url),
-            ("  publishable key", stack.keys.publishable_key),
+            ("API", f"{stack.web_url} (its documentation: {stack.web_url}/docs)"),
+            ("Supabase", f"{stack.supabase_url} (publishable key: {stack.keys.publishable_key})"),
             ("Mail inbox", stack.mail_url),
             ("Database", stack.database_url),
             ("Valkey", stack.valkey.url),
-            ("Data", places_told(stack)),
-            ("Logs", stack.places.logs),
-        ],
+            ("Data, logs", places_told(stack)),
+        ]
     )
     display.table(("log in as", "email", "password"), [(one.role, one.email, one.password) for one in logins])
     display.line("Try it:\n")
@@ -34,7 +31,7 @@ def show_welcome(stack: Stack, logins: Sequence[Login]) -> None:
 def places_told(stack: Stack) -> str:
     """The data folder, and PostgreSQL's where it had to live elsewhere."""
     home, postgres = stack.places.home, stack.places.postgres
-    return str(home) if postgres.parent == home else f"{home}, PostgreSQL in {postgres}"
+    return str(home) if postgres.parent == home else f"{home}, PostgreSQL's in {postgres}"
 
 
 def curl_line(stack: Stack, login: Login) -> str:
