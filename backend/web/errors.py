@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import NoReturn
 
 import structlog
 from flask import Flask, Response, g, jsonify, request
@@ -39,7 +40,7 @@ def render(error: AppError) -> Response:
     return response
 
 
-def refuse_invalid(error: ValidationError) -> None:
+def refuse_invalid(error: ValidationError) -> NoReturn:
     """Turn a validation failure into InvalidParams that names the field; flask-openapi calls it."""
     problems = [
         {"field": ".".join(str(part) for part in found["loc"]) or "body", "reason": found["msg"]}
