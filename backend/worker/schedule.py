@@ -82,7 +82,7 @@ class Scheduler:
         self._signal = signal
         self._outage = Outage()
         self._lock = LeaderLock(connect(settings.redis_url), LOCK, LOCK_SECONDS)
-        self._leading = False
+        self.leading = False
 
     def run(self) -> None:
         """Return once told to stop; another scheduler can then lead at once."""
@@ -96,19 +96,19 @@ class Scheduler:
             self._outage.began(error)
 
     def _leads(self) -> bool:
-        before, self._leading = self._leading, False
+        before, self.leading = self.leading, False
         try:
-            self._leading = self._lock.hold()
+            self.leading = self._lock.hold()
             self._outage.ended()
         except RedisError as error:
             self._outage.began(error)
-        if self._leading != before:
-            log.info("scheduler_leads" if self._leading else "scheduler_waits")
-        return self._leading
+        if self.leading != before:
+            log.info("scheduler_leads" if self.leading else "scheduler_waits")
+        return self.leading
 
     def _run_due(self) -> None:
         for job in self._jobs:
-            if self._signal.asked or not self._leading or time.monotonic() < job.due_at:
+            if self._signal.asked or not self.leading or time.monotonic() < job.due_at:
                 continue
             job.plan()
             self._run(job)
@@ -120,7 +120,7 @@ class Scheduler:
         except RedisError as error:
             self._outage.began(error)
             self._lock.doubt()
-            self._leading = False
+            self.leading = False
         except AppError as error:
             job.note_failure(error)
         except Exception:
@@ -129,7 +129,7 @@ class Scheduler:
     def _pause(self) -> float:
         if self._outage.ongoing:
             return 1.0
-        if not self._leading:
+        if not self.leading:
             return LOOK_SECONDS * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
         return min(LOOK_SECONDS, max(0.0, min(job.due_at for job in self._jobs) - time.monotonic()))
 
