@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
+
+from gunicorn.glogging import Logger
 
 from backend.config import ConfigError, load_settings
+from backend.logs import configure_logging
 
 try:
     settings = load_settings()
 except ConfigError as error:
     sys.exit(str(error))  # said once, here, instead of by every worker in turn
+
+
+class JsonLogger(Logger):
+    """gunicorn's own lines, written like ours."""
+
+    def setup(self, cfg: Any) -> None:
+        """Hand what gunicorn says to our handler."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        configure_logging(settings)
+
 
 bind = f"0.0.0.0:{settings.port}"  # a container's port must be reachable from outside it
 workers = settings.web_concurrency
@@ -24,5 +40,5 @@ max_requests, max_requests_jitter = 20_000, 2_000
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 # Every worker builds its own connections; preloading would share the parent's.
 preload_app = False
+logger_class = JsonLogger
 accesslog = None  # the app writes one line per request, with ids
-forwarded_allow_ips = "127.0.0.1"
