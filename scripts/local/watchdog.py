@@ -7,6 +7,7 @@ get their signals, last started first, a few seconds to obey, and an end.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import shutil
@@ -39,7 +40,7 @@ def keep_open(descriptor: int) -> None:
 @functools.cache
 def _watchdog(starter: int) -> subprocess.Popen[str]:
     """The watchdog of a process; a forked child has another pid and gets its own."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-I", __file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -49,6 +50,14 @@ def _watchdog(starter: int) -> subprocess.Popen[str]:
         start_new_session=True,
         pass_fds=tuple(_kept_open),
     )
+    atexit.register(_dismiss, starter, process)
+    return process
+
+
+def _dismiss(starter: int, process: subprocess.Popen[str]) -> None:
+    """At the end of the process, wait for the end of its watchdog."""
+    if os.getpid() == starter:
+        process.communicate()
 
 
 def main() -> None:
