@@ -117,7 +117,7 @@ def test_a_worker_told_to_stop_hands_back_what_does_not_fit(world: World, again:
     """Queued again at once, no failure counted, and another worker goes on."""
     worker = world.spawn_worker(WORKER_GRACE_SECONDS="60" if again else "0.5")
     user = world.new_user()
-    generation_id = world.start(user, "local/slow", seconds=4)
+    generation_id = world.start(user, "local/slow", seconds=3)
     horse_of(world, generation_id)
     worker.send(signal.SIGTERM)
     if again:
@@ -125,11 +125,11 @@ def test_a_worker_told_to_stop_hands_back_what_does_not_fit(world: World, again:
         worker.send(signal.SIGTERM)
     assert worker.child.wait(3) == 0
     row = world.row(generation_id)
-    assert (row["status"], row["failures"], world.figures(user)) == ("queued", 0, (25, 4, 21))
+    assert (row["status"], row["failures"], world.figures(user)) == ("queued", 0, (25, 3, 22))
     world.spawn_worker()
     generations.dispatch(world.deps)
     assert world.becomes(generation_id, "succeeded", "failed")["status"] == "succeeded"
-    assert_charged_once(world, user, 4)
+    assert_charged_once(world, user, 3)
 
 
 def test_a_running_generation_is_cancelled_through_another_process(world: World) -> None:

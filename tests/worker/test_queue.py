@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -78,6 +79,15 @@ def test_redis_that_is_down_is_noticed_at_once() -> None:
     with pytest.raises(RedisError):
         Queue(connect("redis://127.0.0.1:9/0")).enqueue_generation(GENERATION, 0, None)
     assert time.monotonic() - started < 0.5
+
+
+def test_redis_that_accepts_and_says_nothing_is_given_up_within_moments() -> None:
+    """A machine behind a broken network: no refusal, only silence."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        started = time.monotonic()
+        with pytest.raises(RedisError):
+            Queue(connect(f"redis://127.0.0.1:{mute.getsockname()[1]}/0")).enqueue_generation(GENERATION, 0, None)
+    assert time.monotonic() - started < 2.5
 
 
 def test_a_kept_connection_that_died_is_replaced(redis: Redis, redis_url: str) -> None:
