@@ -92,7 +92,7 @@ def test_answers_are_not_cached_or_guessed_at(client: FlaskClient) -> None:
         ("application/json", b'"{}"', "body"),
         ("application/json", b"null", "body"),
         ("application/json", b"[" * 100_000, "body"),
-        ("application/json", b'{"model": ' + b"[" * 500 + b"]" * 500 + b"}", "model"),
+        ("application/json", b'{"model": "m", "params": {"a": ' + b"[" * 500 + b"]" * 500 + b"}}", "params.a"),
         ("application/json", b'{"model": "m", "params": {"seed": NaN}}', "body"),
         ("application/json", b'{"model": "m", "params": {"seed": 1e999}}', "body"),
         ("application/json", b'{"model": "m", "params": {"seed": ' + b"9" * 5000 + b"}}", "body"),
