@@ -100,4 +100,5 @@ def _field(error: ValidationError) -> str:
 
 
 def _refusal(field: str, reason: str) -> InvalidParams:
-    return InvalidParams(f"{field}: {reason}", field=field, reason=reason)
+    short = reason if len(reason) <= 200 else f"{reason[:200]}..."  # the reason may quote what was sent
+    return InvalidParams(f"{field}: {short}", field=field, reason=short)

@@ -97,6 +97,7 @@ def test_a_run_of_what_does_not_exist_does_nothing(world: World) -> None:
         ("", {}, "prompt"),
         ("   ", {}, "prompt"),
         ("x" * 2001, {}, "prompt"),
+        ("a fox", {"style": "long" * 1000}, "params.style"),
         ("a fox", {"width": 12}, "params.width"),
         ("a fox", {"width": 100.0}, "params.width"),
         ("a fox", {"width": "128"}, "params.width"),
@@ -115,6 +116,7 @@ def test_what_a_model_does_not_take_is_refused_by_name(
     with pytest.raises(InvalidParams) as caught:
         world.start(user, prompt=prompt, **params)
     assert caught.value.details["field"] == field
+    assert len(caught.value.message) < 300
     assert world.figures(user) == (25, 0, 25)
 
 

@@ -137,6 +137,20 @@ def test_a_refusal_of_the_provider_is_final(world: World, provider: ScriptedProv
     assert world.figures(user) == (25, 0, 25)
 
 
+def test_whatever_a_provider_says_can_be_written_down(world: World, provider: ScriptedProvider) -> None:
+    """NUL, half characters and a novel: the failure is settled at once all the same."""
+
+    def rambles() -> None:
+        raise ProviderError("provider_failed", "nul \0, half \ud83d, " + "long " * 1000, retryable=False)
+
+    user = world.new_user()
+    generation_id = world.start(user, "scripted/model")
+    provider.on_poll = rambles
+    world.run(generation_id)
+    assert world.row(generation_id)["status"] == "failed"
+    assert world.figures(user) == (25, 0, 25)
+
+
 @pytest.mark.parametrize("step", ["on_submit", "on_poll", "on_fetch"])
 def test_a_bug_of_ours_keeps_no_credits(world: World, provider: ScriptedProvider, step: str) -> None:
     """Whatever is raised, the attempt is settled, and users read no internals."""
