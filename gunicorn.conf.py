@@ -28,7 +28,8 @@ class JsonLogger(Logger):
         configure_logging(settings)
 
 
-bind = f"0.0.0.0:{settings.port}"  # a container's port must be reachable from outside it
+# A container's port must be reachable from outside it; what runs with test wallets must not be.
+bind = f"{'127.0.0.1' if settings.testing_mode else '0.0.0.0'}:{settings.port}"
 workers = settings.web_concurrency
 worker_class = "gthread"
 threads = 16  # a request mostly waits for the database

@@ -43,7 +43,10 @@ def render(error: AppError) -> Response:
 def refuse_invalid(error: ValidationError) -> NoReturn:
     """Turn a validation failure into InvalidParams that names the field; flask-openapi calls it."""
     problems = [
-        {"field": ".".join(str(part) for part in found["loc"]) or "body", "reason": found["msg"]}
+        {
+            "field": ".".join(str(part) for part in found["loc"]) or "body",
+            "reason": found["msg"].removeprefix("Value error, "),
+        }
         for found in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     first = problems[0]
