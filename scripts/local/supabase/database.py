@@ -80,11 +80,9 @@ class Pool:
 
 
 def _is_alive(conn: psycopg.Connection) -> bool:
-    """Notice, without asking the server, that it has closed an idle connection."""
+    """Notice, without asking the server, that it has closed an idle connection: it has nothing else to say to one."""
     try:
         readable, _, _ = select.select([conn.fileno()], [], [], 0)
-        if readable:
-            conn.pgconn.consume_input()
-        return not conn.closed
+        return not conn.closed and not readable
     except (psycopg.Error, OSError, ValueError):
         return False

@@ -95,8 +95,8 @@ def _without_sqlstate(error: psycopg.Error) -> RestError:
 
 
 def _status(sqlstate: str, message: str, is_anonymous: bool) -> int:
-    if sqlstate.startswith("PT") and sqlstate[2:].isdigit():
-        return int(sqlstate[2:])
+    if sqlstate.startswith("PT"):
+        return int(sqlstate[2:]) if sqlstate[2:].isdigit() else 500
     if sqlstate == "42501":
         return 401 if is_anonymous else 403
     if sqlstate == "21000" and message.endswith("requires a WHERE clause"):

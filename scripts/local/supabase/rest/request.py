@@ -50,7 +50,6 @@ class Preferences:
     count: str | None = None
     resolution: str | None = None
     missing: str | None = None
-    timezone: str | None = None
 
     def applied(self) -> str:
         """Return the value for `Preference-Applied`."""
@@ -96,7 +95,6 @@ def parse_preferences(headers: list[str]) -> Preferences:
         count=_one_of(found.get("count"), "exact", "planned", "estimated"),
         resolution=_one_of(found.get("resolution"), "merge-duplicates", "ignore-duplicates"),
         missing=_one_of(found.get("missing"), "default", "null"),
-        timezone=found.get("timezone"),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from flask import Blueprint, Response, g, request
@@ -13,9 +13,9 @@ from scripts.local.supabase.database import Pool
 from scripts.local.supabase.rest import answers, read, rpc, write
 from scripts.local.supabase.rest.catalog import Catalog, Function, Snapshot, Table
 from scripts.local.supabase.rest.errors import RestError, invalid_token, not_local, unavailable
+from scripts.local.supabase.rest.fragments import Fragment
 from scripts.local.supabase.rest.grammar import is_operation
 from scripts.local.supabase.rest.request import (
-    Preferences,
     choose_schema,
     parse_accept,
     parse_preferences,
@@ -139,9 +139,11 @@ class _Request:
         self._snapshot = _from_database(self._catalog.reload)
         return find(self._snapshot)
 
-    def _run(self, statement, *, read_only: bool, single: bool, settings: dict[str, str] | None = None) -> Outcome:
+    def _run(
+        self, statement: Fragment, *, read_only: bool, single: bool, settings: dict[str, str] | None = None
+    ) -> Outcome:
         check = answers.require_single if single else answers.accept_any
-        context = _context(self._claims, self._schema, self._prefer)
+        context = _context(self._claims, self._schema)
         return run(
             self._pool,
             self._snapshot,
@@ -160,7 +162,7 @@ def _from_database(load: Callable[[], Snapshot]) -> Snapshot:
         raise unavailable("PGRST002") from None
 
 
-def _claims(tokens: Tokens) -> dict:
+def _claims(tokens: Tokens) -> dict[str, Any]:
     if not g.token:
         return {"role": ANONYMOUS_ROLE}
     try:
@@ -171,7 +173,7 @@ def _claims(tokens: Tokens) -> dict:
         raise invalid_token(str(error)) from None
 
 
-def _context(claims: dict, schema: str, prefer: Preferences) -> Context:
+def _context(claims: dict[str, Any], schema: str) -> Context:
     role = claims.get("role") or ANONYMOUS_ROLE
     return Context(
         role=str(role),
@@ -182,5 +184,4 @@ def _context(claims: dict, schema: str, prefer: Preferences) -> Context:
         headers={name.lower(): value for name, value in request.headers.items()},
         cookies=dict(request.cookies),
         schema=schema,
-        timezone=prefer.timezone,
     )

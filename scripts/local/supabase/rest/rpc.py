@@ -150,7 +150,7 @@ def _suggestion(
         wanted, known = _signature(arguments.names), [_signature([a.name for a in f.arguments]) for f in overloads]
     else:
         wanted, known = name, [other for (in_schema, other) in snapshot.functions if in_schema == schema]
-    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.4)
+    close = difflib.get_close_matches(wanted, known, n=1)
     return f"Perhaps you meant to call the function {schema}.{name if overloads else ''}{close[0]}" if close else None
 
 

@@ -14,6 +14,7 @@ from scripts.local.supabase.rest import errors
 from scripts.local.supabase.rest.catalog import Snapshot
 from scripts.local.supabase.rest.fragments import Fragment, ident, join
 
+ISOLATION_LEVELS = ("read committed", "repeatable read", "serializable")
 RESPONSE_SETTINGS = "; select current_setting('response.headers', true), current_setting('response.status', true)"
 
 
@@ -38,7 +39,6 @@ class Context:
     headers: dict[str, str]
     cookies: dict[str, str]
     schema: str
-    timezone: str | None
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,15 @@ def _prologue(snapshot: Snapshot, context: Context, read_only: bool, settings: d
         "request.cookies": json.dumps(context.cookies),
         **settings,
     }
-    if context.timezone:
-        wanted["timezone"] = context.timezone
+    begin = _begin(wanted.pop("default_transaction_isolation", ""), read_only)
     set_all = join(", ", (Fragment("set_config(%s, %s, true)", item) for item in wanted.items()))
-    begin = "begin read only; select " if read_only else "begin; select "
     pre_request = f"; select {_qualified(snapshot.pre_request)}()" if snapshot.pre_request else ""
-    return begin + set_all + pre_request + "; "
+    return f"{begin}; select " + set_all + pre_request + "; "
+
+
+def _begin(isolation: str, read_only: bool) -> str:
+    level = f" isolation level {isolation.lower()}" if isolation.lower() in ISOLATION_LEVELS else ""
+    return f"begin{level}{' read only' if read_only else ''}"
 
 
 def _qualified(name: str) -> str:
