@@ -29,7 +29,7 @@ class JsonLogger(Logger):
 
 
 # A container's port must be reachable from outside it; what runs with test wallets must not be.
-bind = f"{'127.0.0.1' if settings.testing_mode else '0.0.0.0'}:{settings.port}"
+bind = f"{'127.0.0.1' if settings.testing_mode else '0.0.0.0'}:{settings.port}"  # noqa: S104
 workers = settings.web_concurrency
 worker_class = "gthread"
 threads = 16  # a request mostly waits for the database
