@@ -77,7 +77,7 @@ class Caller:
             if error.code in CONFLICTS:
                 return self._again(function, args)
             raise _refusal(function, error) from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise _unreachable(function, error) from error
 
     def _again(self, function: str, args: dict[str, Any]) -> Any:
@@ -85,7 +85,7 @@ class Caller:
             return self._send(function, args)
         except APIError as error:
             raise _refusal(function, error) from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise _unreachable(function, error) from error
 
     def _send(self, function: str, args: dict[str, Any]) -> Any:
@@ -103,6 +103,6 @@ def _refusal(function: str, error: APIError) -> AppError:
     return refusal
 
 
-def _unreachable(function: str, error: httpx.TransportError) -> Unavailable:
+def _unreachable(function: str, error: httpx.RequestError) -> Unavailable:
     log.warning("rpc_unreachable", operation=function, reason=type(error).__name__)
     return Unavailable()

@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from backend.app import create_app
 from backend.config import Settings, load_settings
 from backend.web.auth import current_user, user
-from backend.web.tokens import Keys, Tokens
+from backend.web.keys import Keys
+from backend.web.tokens import Tokens
 from scripts.local.postgres import SUPERUSER, Postgres
 from scripts.local.supabase.keys import make_keys
 from scripts.local.valkey import Valkey
