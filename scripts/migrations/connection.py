@@ -13,7 +13,7 @@ from scripts.migrations.errors import ConnectionFailed, MigrationError
 Connection = psycopg.Connection[tuple[object, ...]]
 
 _TRANSACTION_POOLER_PORT = "6543"
-_LOOPBACK = ("localhost", "127.", "::1", "/")
+_LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1|/.*")
 _SPECIAL_CHARACTERS = "Characters like @ : / # ? % in a password must be written as %40 %3A %2F %23 %3F %25."
 
 
@@ -61,7 +61,7 @@ def is_local(database_url: str) -> bool:
     """Tell whether the database is on this machine."""
     address = parse(database_url)
     host = address.get("hostaddr") or address.get("host") or "localhost"
-    return all(one.startswith(_LOOPBACK) for one in host.split(","))
+    return all(_LOOPBACK.fullmatch(one) for one in host.split(","))
 
 
 def scrub(text: str, database_url: str) -> str:

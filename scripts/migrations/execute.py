@@ -82,6 +82,7 @@ def _run_outside_transaction(connection: Connection, migration: Migration) -> No
     connection.execute("set lock_timeout = 0")  # it waits for others by design, and blocks nobody while it waits
     for statement in migration.statements:
         run_statement(connection, migration.path.name, statement)
+    connection.execute("reset role")
     _refuse_invalid_index(connection, migration)
     history.record(connection, migration)
 

@@ -15,7 +15,7 @@ from scripts.migrations.lock import assert_held
 # Everything a function file can set: the definitions, who may execute, and the triggers that call them.
 _SNAPSHOT = """
 select 'function ' || p.oid::regprocedure,
-       concat_ws(E'\n', pg_get_functiondef(p.oid), p.proowner::regrole, obj_description(p.oid, 'pg_proc'), (
+       concat_ws(E'\n', pg_get_functiondef(p.oid), obj_description(p.oid, 'pg_proc'), (
          select string_agg(format('%s=%s', a.grantee::regrole, a.privilege_type), ',' order by a.grantee)
            from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a))
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from scripts.migrations.connection import connect, describe, scrub
+from scripts.migrations.connection import connect, describe, is_local, scrub
 from scripts.migrations.errors import ConnectionFailed, MigrationError
 from tests.scripts.conftest import Checkout
 
@@ -102,6 +102,24 @@ def test_development_is_for_databases_on_this_machine(checkout: Checkout, bare: 
     refused = migrate("up", "--dev", *folder, url=bare, APP_ENV="production")
     assert refused.returncode == 1 and "--dev is not for" in refused.stderr
     assert "loaded       function public.greet()" in migrate("up", *folder, url=bare, APP_ENV="local").stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("postgresql://me@127.0.0.1:54322/db", True),
+        ("postgresql://me@localhost/db", True),
+        ("postgresql://me@[::1]:5432/db", True),
+        ("postgresql:///db?host=/run/postgresql", True),
+        ("dbname=db", True),
+        ("postgresql://me@db.abc.supabase.co:5432/db", False),
+        ("postgresql://me@127.0.0.1,db.example/db", False),
+        ("postgresql://me@localhost.example.com/db", False),
+    ],
+)
+def test_what_counts_as_this_machine(url: str, local: bool) -> None:
+    """Decides whether APP_ENV=local, left over in a shell, may load unshipped functions."""
+    assert is_local(url) is local
 
 
 @pytest.mark.parametrize(
