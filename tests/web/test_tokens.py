@@ -54,7 +54,7 @@ def test_a_good_token_is_let_in(keyserver: KeyServer, whoami: Whoami) -> None:
         {"role": None},
         {"role": ["authenticated"]},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_a_token_with_a_wrong_claim_is_refused(
     keyserver: KeyServer, whoami: Whoami, changed: dict[str, object]
