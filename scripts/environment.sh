@@ -4,7 +4,7 @@
 PATH=${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}
 export PATH
 
-root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+root=$(CDPATH='' cd -- "${0%/*}/.." && pwd) || exit 1
 cd -- "$root" || exit 1
 
 is_new_enough() {
@@ -12,14 +12,19 @@ is_new_enough() {
 }
 
 find_python() {
-    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 python3.14; do
+    if [ -n "${PYTHON:-}" ]; then
+        set -- "$PYTHON"
+    else
+        set -- python3 python3.13 python3.12 python3.11 python3.14
+    fi
+    for candidate in "$@"; do
         if is_new_enough "$candidate"; then
             printf '%s\n' "$candidate"
             return
         fi
     done
     {
-        echo "scrip: needs Python 3.11 or newer, and found none on PATH ($PATH)."
+        echo "scrip: needs Python 3.11 or newer; tried $*, with the PATH $PATH"
         echo "  Debian, Ubuntu: apt-get install python3 python3-venv    macOS: brew install python@3.13"
         echo "  Or name one: PYTHON=/path/to/python3.12 $0"
     } >&2

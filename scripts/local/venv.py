@@ -32,9 +32,8 @@ NO_VENV = """Python's venv module can't make a virtual environment here. Any one
   3. use another Python: PYTHON=/path/to/python3.12 scripts/start"""
 
 NO_PACKAGES = """The packages of requirements-dev.txt could not be installed. They come over the network the first time
-and whenever that file changes; after that none is needed. The end of the log, which is whole in {log}:
-
-{tail}"""
+and whenever that file changes; after that none is needed. The whole log is in {log}; in short:
+{errors}"""
 
 
 class SetupFailed(Exception):
@@ -93,15 +92,16 @@ def make_venv() -> None:
     """Make an empty .venv in place of whatever is there."""
     if VENV.is_symlink():
         raise SetupFailed(f"{VENV} is a link. Remove it, or make it a virtual environment of Python 3.11 or newer.")
-    shutil.rmtree(VENV, ignore_errors=True)
-    ways = [[sys.executable, "-m", "venv", str(VENV)]]
+    ways = {"venv": [sys.executable, "-m", "venv", str(VENV)]}
     uv = shutil.which("uv")
     if uv:
-        ways.append([uv, "venv", "--quiet", "--python", sys.executable, str(VENV)])
-    if not any(wait_for(f"making {VENV.name} with {Path(sys.executable).name}", way) for way in ways):
+        ways["uv"] = [uv, "venv", "--quiet", "--python", sys.executable, str(VENV)]
+    for name, command in ways.items():
         shutil.rmtree(VENV, ignore_errors=True)
-        raise SetupFailed(NO_VENV)
-    MARK.touch()
+        if wait_for(f"making {VENV.name} with {name}", command):
+            return MARK.touch()
+    shutil.rmtree(VENV, ignore_errors=True)
+    raise SetupFailed(NO_VENV)
 
 
 def install() -> None:
@@ -112,7 +112,14 @@ def install() -> None:
         return
     if wait_for("installing packages with pip (a minute or two)", [str(PYTHON), "-m", "pip", *requirements]):
         return
-    raise SetupFailed(NO_PACKAGES.format(log=LOG, tail="\n".join(LOG.read_text().splitlines()[-12:])))
+    raise SetupFailed(NO_PACKAGES.format(log=LOG, errors=logged_errors()))
+
+
+def logged_errors() -> str:
+    """What pip and uv said went wrong, without their many warnings about trying again."""
+    lines = LOG.read_text(errors="replace").splitlines()
+    errors = [line for line in lines if line.lower().startswith("error")] or lines
+    return "\n".join(f"  {line[:200]}" for line in errors[-4:])
 
 
 def find_uv() -> str | None:
@@ -140,7 +147,14 @@ def wait_for(what: str, command: Sequence[str]) -> bool:
     with LOG.open("ab") as log:
         log.write(f"$ {' '.join(command)}\n".encode())
         log.flush()
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment())
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env=environment(),
+            close_fds=False,  # should we be killed, it keeps our lock until it has ended too
+        )
         try:
             show_wait(what, process)
         finally:
@@ -191,6 +205,7 @@ def only_one() -> Iterator[None]:
         except BlockingIOError:
             print("  waiting for another scripts/start or scripts/test to finish setting up ...", file=sys.stderr)
             fcntl.flock(lock, fcntl.LOCK_EX)
+        os.set_inheritable(lock.fileno(), True)
         yield
 
 
