@@ -63,7 +63,7 @@ def confirm(conn: Connection, user: User, **columns: Any) -> User:
         "email_confirmed_at": user["email_confirmed_at"] or datetime.now(UTC),
         "raw_user_meta_data": {**(user["raw_user_meta_data"] or {}), "email_verified": True},
     }
-    user = store.update_user(conn, user["id"], confirmation_token="", **confirmed, **columns)
+    user = store.update_user(conn, user["id"], **{"confirmation_token": "", **confirmed, **columns})
     store.set_email_identity(conn, user, verified=True)
     return user
 
