@@ -118,18 +118,16 @@ class Lease:
         while not self._ended.wait(TICK_SECONDS) and self._reason is None:
             if self._stopping():
                 self._interrupt(Reason.WORKER_STOPPED)
-            elif time.monotonic() >= next_beat:
-                next_beat = time.monotonic() + (self._heartbeat_seconds if self._try_beat() else TICK_SECONDS)
             elif self.expired:
                 self._interrupt(Reason.EXPIRED)
+            elif time.monotonic() >= next_beat:
+                next_beat = time.monotonic() + (self._heartbeat_seconds if self._try_beat() else TICK_SECONDS)
 
     def _try_beat(self) -> bool:
         try:
             self._beat()
         except Exception as error:  # this thread must outlive whatever goes wrong in one heartbeat
             log.warning("heartbeat_failed", error=str(error) or type(error).__name__)
-            if self.expired:
-                self._interrupt(Reason.EXPIRED)
             return False
         return True
 

@@ -17,6 +17,7 @@ from backend import queue as queues
 from backend.queue import Queue, connect
 from backend.worker.horses import Worker
 from backend.worker.outage import Outage
+from scripts.local.valkey import Valkey
 
 GENERATION = str(uuid.UUID(int=1))
 
@@ -114,6 +115,22 @@ def test_the_worker_listens_to_every_queue(redis: Redis) -> None:
         if name.isupper() and name in queues.__dict__ and isinstance(value, str)
     }
     assert set(worker.queue_names()) == names - {queues.RUN_GENERATION} == set(queues.QUEUES)
+
+
+def test_a_job_in_progress_does_not_depend_on_redis(redis: Redis) -> None:
+    """RQ shows life in Redis while a job runs; without Redis the job goes on, since its lease is in the database."""
+    with Valkey() as own:
+        outage, client = Outage(), connect(own.url)
+        Queue(client).enqueue_generation(GENERATION, 0, None)
+        worker = Worker(client, outage, grace_seconds=1)
+        (job,) = rq.Queue(queues.DEFAULT, connection=client).jobs
+        worker.prepare_execution(job)
+        own.kill()
+        worker.set_current_job_working_time(1.0)
+        worker.maintain_heartbeats(job)
+        assert outage.ongoing
+        with pytest.raises(RedisError):
+            worker.heartbeat()
 
 
 def test_job_names_lead_to_functions() -> None:

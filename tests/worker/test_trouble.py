@@ -36,6 +36,11 @@ def running(world: World, generation_id: str, **options: Any) -> Iterator[thread
     assert not thread.is_alive()
 
 
+@pytest.fixture(autouse=True)
+def _fresh_calls(world: World) -> None:
+    world.supabase.calls.clear()
+
+
 def dies() -> None:
     raise Died
 
@@ -300,6 +305,35 @@ def test_storage_that_stays_away_puts_it_back_without_ordering_again(
     world.run(generation_id)
     assert world.row(generation_id)["status"] == "succeeded"
     assert len(provider.submitted) == 1
+    assert world.ledger(user) == [("grant", 25), ("usage", -10)]
+
+
+@pytest.mark.parametrize("settle", ["complete_generation", "fail_generation"])
+def test_a_settle_is_repeated_until_it_is_written(world: World, provider: ScriptedProvider, settle: str) -> None:
+    """The work is done and only its outcome can't be written: it is tried again while the lease lives."""
+    user = world.new_user()
+    generation_id = world.start(user, "scripted/model")
+    if settle == "fail_generation":
+        provider.on_poll = refuses
+    with world.supabase.outage(f"/rest/v1/rpc/{settle}"), running(world, generation_id):
+        eventually(lambda: world.supabase.calls.count(f"/rest/v1/rpc/{settle}") > 1)
+        world.supabase.down = ()
+    row = world.row(generation_id)
+    assert row["status"] == ("failed" if settle == "fail_generation" else "succeeded")
+    assert row["attempt"] == 1
+
+
+def test_a_settle_that_can_not_be_written_is_left_to_the_sweep(world: World, provider: ScriptedProvider) -> None:
+    """Patience ends with the lease; the next attempt goes on with the same request, and is charged once."""
+    user, brief = world.new_user(), world.variant(WORKER_LEASE_SECONDS="2")
+    brief.providers["scripted"] = provider
+    generation_id = world.start(user, "scripted/model")
+    with world.supabase.outage("/rest/v1/rpc/complete_generation"):
+        world.run(generation_id, deps=brief)
+        assert world.row(generation_id)["status"] == "running"
+    world.let_lease_run_out(generation_id)
+    world.run(generation_id)
+    assert (world.row(generation_id)["status"], len(provider.submitted)) == ("succeeded", 1)
     assert world.ledger(user) == [("grant", 25), ("usage", -10)]
 
 
