@@ -12,7 +12,8 @@ from scripts.local.supabase.storage.caller import SERVICE, Cursor, Service, as_s
 from scripts.local.supabase.storage.errors import StorageError, invalid, no_bucket, not_empty, unauthorized
 
 UNITS = {"": 1, "B": 1, "KB": 1000, "KIB": 1024, "MB": 1000**2, "MIB": 1024**2, "GB": 1000**3, "GIB": 1024**3}
-COLUMNS = "id, name, owner, public, type, file_size_limit, allowed_mime_types, created_at, updated_at"
+COLUMNS = "id, name, coalesce(owner::text, '') as owner, public, type, file_size_limit, allowed_mime_types"
+COLUMNS += ", created_at, updated_at"
 BUCKET_NAME = re.compile(r"[\w!\-.*'() &$@=;:+,?]{1,100}", re.ASCII)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from typing import Any
-from urllib.parse import quote
 
 import jwt
 
@@ -45,5 +44,5 @@ def check(keys: Keys, token: str, url: str) -> dict[str, Any]:
 
 
 def signed_path(kind: str, url: str, token: str) -> str:
-    """Return the relative URL that clients add to the Storage API's address."""
-    return f"/object/{kind}/{quote(url)}?token={token}"
+    """Return the relative URL that clients add to the Storage API's address; they encode it themselves."""
+    return f"/object/{kind}/{url}?token={token}"
