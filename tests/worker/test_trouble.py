@@ -254,7 +254,7 @@ def test_a_worker_that_lost_its_lease_stops_and_touches_nothing(world: World, pr
         eventually(lambda: provider.polled)
         world.let_lease_run_out(generation_id)
         with running(world, generation_id):
-            late.join(5)
+            late.join(2)
             assert not late.is_alive()
             provider.finished.set()
     row = world.row(generation_id)
