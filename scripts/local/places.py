@@ -64,6 +64,12 @@ def places_in(home: Path) -> Places:
     return places
 
 
+def set_old_logs_aside(places: Places) -> None:
+    """Keep the logs of the last run as *.previous and let this run begin its own."""
+    for log in places.logs.glob("*.log"):
+        log.replace(log.with_suffix(".previous"))
+
+
 def postgres_can_live_in(home: Path) -> bool:
     """Whether PostgreSQL reaches the folder: as root it runs as another account, which a private folder keeps out."""
     if unprivileged_account() is None:

@@ -12,7 +12,7 @@ import psycopg
 
 from scripts import migrate
 from scripts.local import environment
-from scripts.local.places import ROOT, Places
+from scripts.local.places import ROOT, Places, set_old_logs_aside
 from scripts.local.ports import Ports
 from scripts.local.postgres import Postgres
 from scripts.local.processes import Child, ProcessFailed, start
@@ -57,6 +57,7 @@ class Stack:
 
     def start(self) -> None:
         """Start what is needed, each once the one before answers."""
+        set_old_logs_aside(self.places)
         self.tell("starting PostgreSQL")
         self.supervisor.run("PostgreSQL", lambda: self.postgres.start().child, rank=1)
         self.postgres.create_platform("postgres")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from scripts.local import ports
+from scripts.local.processes import free_port
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_a_taken_port_that_was_asked_for_is_an_error(taken_port: int) -> None:
 
 
 def test_a_port_asked_for_is_not_given_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    free = ports.free_port()
+    free = free_port()
     monkeypatch.setitem(ports.DEFAULTS, "web", free)
     chosen = ports.choose({"redis": free}, lambda line: None)
     assert chosen.redis == free
