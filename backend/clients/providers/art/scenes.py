@@ -104,6 +104,7 @@ def _lake(image: Image.Image, colours: Palette) -> None:
     depth = height - shore
     mirrored = ImageOps.flip(image.crop((0, shore - depth, width, shore)))
     water = Image.blend(mirrored, gradient((width, depth), colours.middle, colours.deep), 0.42)
+    image.paste(water, (0, shore))  # what the ripples leave free at the edges
     for y in range(depth):
         shift = round(math.sin(y * 0.9 + (y / depth) ** 2 * 18) * width * 0.004 * (0.3 + y / depth))
         image.paste(water.crop((0, y, width, y + 1)), (shift, shore + y))
