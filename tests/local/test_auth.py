@@ -122,8 +122,9 @@ def test_other_grants_are_refused(supabase: Running) -> None:
     assert (unknown.status_code, unknown.json()["error_code"]) == (400, "invalid_credentials")
     absent = supabase.call("POST", "/auth/v1/token?grant_type=id_token", json={})
     assert (absent.status_code, absent.json()["msg"]) == (501, "The grant type id_token is not in the local stack")
-    broken = supabase.call("POST", "/auth/v1/signup", content=b"{", headers=NEW_API)
-    assert (broken.status_code, broken.json()["code"]) == (400, "bad_json")
+    for content in (b"{", b"[]", b'{"email": "half a surrogate pair: \\ud800"}'):
+        broken = supabase.call("POST", "/auth/v1/signup", content=content, headers=NEW_API)
+        assert (broken.status_code, broken.json()["code"]) == (400, "bad_json")
 
 
 def age(supabase: Running, token: str, seconds: int = 60) -> None:

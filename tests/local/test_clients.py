@@ -28,6 +28,9 @@ from scripts.local.supabase import Keys, load_or_create_keys
 from tests.local import official_js
 from tests.local.running import Running
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The '.*' parameter is deprecated:DeprecationWarning"
+)  # inside the client
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse"
 SCHEMA = """

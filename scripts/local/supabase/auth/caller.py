@@ -30,7 +30,8 @@ def json_body() -> dict[str, Any]:
     """Return the request's JSON object; an empty body is an empty one."""
     try:
         body = json.loads(request.get_data() or b"{}")
-    except ValueError:
+        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair is valid JSON, but not text
+    except (ValueError, RecursionError):
         raise AuthError(400, "bad_json", "Could not parse request body as JSON") from None
     if not isinstance(body, dict):
         raise AuthError(400, "bad_json", "Could not parse request body as JSON: expected an object")

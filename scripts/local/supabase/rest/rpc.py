@@ -32,7 +32,7 @@ def arguments_of_body(body: bytes) -> Arguments:
     try:
         text = body.decode() or "{}"
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise RestError(400, "PGRST102", "Empty or invalid json") from None
     if isinstance(value, list):
         value = value[0] if value else {}

@@ -27,7 +27,7 @@ def parse_rows(body: bytes) -> tuple[str, list[dict[str, Any]]]:
     try:
         text = body.decode() or "{}"
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise RestError(400, "PGRST102", "Empty or invalid json") from None
     rows = value if isinstance(value, list) else [value]
     if not all(isinstance(row, dict) for row in rows):
