@@ -123,18 +123,22 @@ class Sql:
             ).format(sql.Literal(body.as_string(self.connection)))
         )
 
-    def _call(self, role: str, claims: Json, function: str, arguments: Json) -> list[Json]:
+    @staticmethod
+    def statement(function: str, arguments: Json) -> tuple[sql.Composed, Json]:
+        """A call by name, and its values."""
         named = sql.SQL(", ").join(
             sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in arguments
         )
         query = sql.SQL("select to_jsonb(x) from public.{}({}) x").format(sql.Identifier(function), named)
-        values = {name: _parameter(value) for name, value in arguments.items()}
+        return query, {name: _parameter(value) for name, value in arguments.items()}
+
+    def _call(self, role: str, claims: Json, function: str, arguments: Json) -> list[Json]:
         with self.connection.transaction():
             self.connection.execute(
                 "select set_config('role', %s, true), set_config('request.jwt.claims', %s, true)",
                 [role, json.dumps(claims)],
             )
-            rows = [row[0] for row in self.connection.execute(query, values).fetchall()]
+            rows = [row[0] for row in self.connection.execute(*self.statement(function, arguments)).fetchall()]
             self.connection.execute(
                 "select set_config('role', 'postgres', true), set_config('request.jwt.claims', '', true)"
             )
