@@ -42,4 +42,5 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa:
 # Every worker builds its own connections; preloading would share the parent's.
 preload_app = False
 logger_class = JsonLogger
+control_socket_disable = True  # it would be one file for all gunicorns of an account
 accesslog = None  # the app writes one line per request, with ids

@@ -52,6 +52,7 @@ class Failed:
     code: str
     message: str
     retryable: bool
+    cost_micros: int | None = None
 
 
 Outcome = Succeeded | Failed
@@ -136,7 +137,7 @@ def _attempt(deps: Deps, claim: Json, lease: Lease) -> Outcome | None:
         return Failed(stop.reason.value, NOTICES[stop.reason], retryable=stop.reason is Reason.WORKER_STOPPED)
     except ProviderError as error:
         log.warning("provider_failed", code=error.code, reason=error.message, cost_micros=error.cost_micros)
-        return Failed(error.code, error.message, error.retryable)
+        return Failed(error.code, error.message, error.retryable, error.cost_micros)
     except InvalidParams as error:
         return Failed(error.code, error.message, retryable=False)
     except Unavailable:

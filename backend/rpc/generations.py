@@ -109,6 +109,7 @@ def fail_generation(
     error_code: str,
     error_message: str,
     retryable: bool,
+    cost_micros: int | None = None,
 ) -> Json:
     """Queue again with backoff, or fail and release the credits in one transaction."""
     outcome: Json = caller.call(
@@ -118,6 +119,7 @@ def fail_generation(
         p_error_code=error_code,
         p_error_message=error_message,
         p_retryable=retryable,
+        p_cost_micros=cost_micros,
     )
     return outcome
 

@@ -1321,7 +1321,7 @@ grant execute on function public.claim_generation(uuid, text, integer) to servic
 -- begin functions_sql/generations/complete_generation.sql
 -- complete_generation(p_generation_id, p_attempt, p_outputs, p_credits, p_cost_micros) -> jsonb      called by: backend/rpc/generations.py as service_role
 -- Succeeded and charged, in one transaction: p_credits (null: what was reserved), the rest goes back. {id, status, attempt, credits_charged, absorbed}.
--- A repeat by the same attempt answers the stored outcome.
+-- cost_micros is added to what earlier attempts cost. A repeat by the same attempt answers the stored outcome.
 -- Refuses, first match wins: generation_not_found 404 · stale_attempt 409 · invalid_params 422 · invalid_amount 400
 create or replace function public.complete_generation(
   p_generation_id uuid, p_attempt integer, p_outputs jsonb, p_credits bigint default null, p_cost_micros bigint default null)
@@ -1344,7 +1344,8 @@ begin
     end if;
     r := private.settle_reservation(g.reservation_id, p_credits, 'system:worker', jsonb_build_object('model', g.model_id));
     update public.generations x
-    set status = 'succeeded', outputs = p_outputs, credits_charged = r.confirmed_amount, cost_micros = p_cost_micros, progress = 1,
+    set status = 'succeeded', outputs = p_outputs, credits_charged = r.confirmed_amount,
+        cost_micros = coalesce(x.cost_micros + p_cost_micros, p_cost_micros, x.cost_micros), progress = 1,
         lease_until = null, finished_at = private.clock()
     where x.id = g.id
     returning * into g;
@@ -1445,7 +1446,8 @@ revoke all on function private.end_generation(public.generations, text, text, te
 -- What becomes of a running generation whose attempt is over: canceled when that was asked for, queued again with the hold kept while
 -- tries are left, else failed and released. Back-off: 2, 4, 8 ... 300 seconds, give or take a quarter.
 -- A worker that stops hands its generation back at once, and that is not counted as a failure.
--- A request that the provider itself failed (error code provider_*) is spent; any other is kept for the next attempt to resume.
+-- A request that the provider failed or spoilt (error code provider_*) is spent; any other, also one whose provider is only out of
+-- reach, is kept for the next attempt to resume, because it may be paid for already.
 create or replace function private.fail_attempt(g public.generations, p_error_code text, p_error_message text, p_retryable boolean)
 returns public.generations
 language plpgsql
@@ -1454,6 +1456,7 @@ as $$
 declare
   v_handed_back boolean := p_retryable and p_error_code = 'worker_stopped';
   v_failures integer := g.failures + case when v_handed_back then 0 else 1 end;
+  v_spent boolean := p_error_code like 'provider\_%' and p_error_code <> 'provider_unavailable';
   v_wait double precision := case when v_handed_back then 0 else least(300, 2 ^ v_failures) * (0.75 + random() / 2) end;
 begin
   if g.cancel_requested then
@@ -1464,7 +1467,7 @@ begin
   end if;
   update public.generations x
   set status = 'queued', failures = v_failures, error_code = p_error_code, error_message = p_error_message, lease_until = null,
-      provider_request_id = case when p_error_code not like 'provider\_%' then x.provider_request_id end, progress = 0,
+      provider_request_id = case when not v_spent then x.provider_request_id end, progress = 0,
       dispatch_at = private.clock() + make_interval(secs => v_wait)
   where x.id = g.id
   returning * into g;
@@ -1476,12 +1479,13 @@ revoke all on function private.fail_attempt(public.generations, text, text, bool
 -- end functions_sql/generations/fail_attempt.sql
 
 -- begin functions_sql/generations/fail_generation.sql
--- fail_generation(p_generation_id, p_attempt, p_error_code, p_error_message, p_retryable) -> jsonb      called by: backend/rpc/generations.py as service_role
+-- fail_generation(p_generation_id, p_attempt, p_error_code, p_error_message, p_retryable, p_cost_micros) -> jsonb      called by: backend/rpc/generations.py as service_role
 -- The attempt is over without a result: queued again, or failed (canceled) and released, in one transaction. {id, status, attempt, retry_at}.
--- A repeat by the same attempt answers what became of it.
+-- What the provider billed all the same is added to cost_micros. A repeat by the same attempt answers what became of it.
 -- Refuses, first match wins: invalid_params 422 · generation_not_found 404 · stale_attempt 409
 create or replace function public.fail_generation(
-  p_generation_id uuid, p_attempt integer, p_error_code text, p_error_message text, p_retryable boolean)
+  p_generation_id uuid, p_attempt integer, p_error_code text, p_error_message text, p_retryable boolean,
+  p_cost_micros bigint default null)
 returns jsonb
 language plpgsql
 security definer
@@ -1490,13 +1494,15 @@ as $$
 declare
   g public.generations;
 begin
-  if p_error_code is null or char_length(p_error_code) not between 1 and 100 or p_retryable is null then
+  if p_error_code is null or char_length(p_error_code) not between 1 and 100 or p_retryable is null or p_cost_micros < 0 then
     raise exception using errcode = 'PT422', message = 'invalid_params', detail = '{"field": "error_code"}',
-      hint = 'Name the error in 1 to 100 characters and say whether it may be tried again.';
+      hint = 'Name the error in 1 to 100 characters, say whether it may be tried again; cost_micros is zero or more.';
   end if;
   g := private.lock_generation(p_generation_id);
   if not (g.status in ('queued', 'failed', 'canceled') and g.attempt = p_attempt) then
     perform private.check_attempt(g, p_attempt);
+    update public.generations x set cost_micros = coalesce(x.cost_micros, 0) + p_cost_micros
+    where x.id = g.id and p_cost_micros is not null;
     g := private.fail_attempt(g, p_error_code, left(p_error_message, 1000), p_retryable);
   end if;
   return jsonb_build_object('id', g.id, 'status', g.status, 'attempt', g.attempt,
@@ -1504,8 +1510,8 @@ begin
 end
 $$;
 
-revoke all on function public.fail_generation(uuid, integer, text, text, boolean) from public, anon, authenticated, service_role;
-grant execute on function public.fail_generation(uuid, integer, text, text, boolean) to service_role;
+revoke all on function public.fail_generation(uuid, integer, text, text, boolean, bigint) from public, anon, authenticated, service_role;
+grant execute on function public.fail_generation(uuid, integer, text, text, boolean, bigint) to service_role;
 -- end functions_sql/generations/fail_generation.sql
 
 -- begin functions_sql/generations/find_model.sql

@@ -18,10 +18,10 @@ def complete(sql: Sql, claim: Json, *, outputs: Json = OUTPUTS, **more: Any) -> 
     return sql.as_service("complete_generation", **arguments)
 
 
-def fail(sql: Sql, claim: Json, *, code: str = "provider_failed", retryable: bool = False) -> Json:
+def fail(sql: Sql, claim: Json, *, code: str = "provider_failed", retryable: bool = False, **more: Any) -> Json:
     return sql.as_service(
         "fail_generation", p_generation_id=claim["id"], p_attempt=claim["attempt"], p_error_code=code,
-        p_error_message="It went wrong.", p_retryable=retryable,
+        p_error_message="It went wrong.", p_retryable=retryable, **more,
     )  # fmt: skip
 
 
@@ -216,11 +216,16 @@ def test_a_worker_that_stops_hands_back_without_using_up_a_try(sql: Sql, alice: 
 
 
 @pytest.mark.parametrize(
-    ("code", "kept"), [("worker_stopped", True), ("storage_unavailable", True), ("provider_failed", False)]
+    ("code", "kept"),
+    [
+        ("worker_stopped", True),
+        ("storage_unavailable", True),
+        ("provider_unavailable", True),
+        ("provider_failed", False),
+        ("provider_bad_answer", False),
+    ],
 )
-def test_the_providers_request_is_resumed_unless_the_provider_failed_it(
-    sql: Sql, alice: uuid.UUID, code: str, kept: bool
-) -> None:
+def test_the_providers_request_is_resumed_unless_it_is_spent(sql: Sql, alice: uuid.UUID, code: str, kept: bool) -> None:
     """Paying the provider twice for one picture is the exception."""
     queued = sql.generate(alice)
     claim = sql.claim(queued)
@@ -228,6 +233,16 @@ def test_the_providers_request_is_resumed_unless_the_provider_failed_it(
     beat(sql, claim, p_provider_request_id="request-1")
     fail(sql, claim, code=code, retryable=True)
     assert sql.claim(queued)["provider_request_id"] == ("request-1" if kept else None)
+
+
+def test_what_failed_attempts_cost_is_kept(sql: Sql, alice: uuid.UUID) -> None:
+    """Regression: H21: the provider bills for answers that nobody could use; the user does not pay for them."""
+    queued = sql.generate(alice)
+    assert fail(sql, sql.claim(queued), retryable=True, p_cost_micros=700)["status"] == "queued"
+    assert fail(sql, sql.claim(queued), retryable=True)["status"] == "queued"
+    complete(sql, sql.claim(queued), p_cost_micros=500)
+    assert sql.one("select cost_micros from generations where id = %s", queued["id"]) == 1200
+    assert sql.balance(alice) == (6, 0, 6)
 
 
 def test_a_lost_worker_is_noticed_by_the_sweep(sql: Sql, alice: uuid.UUID) -> None:

@@ -1,6 +1,6 @@
 -- complete_generation(p_generation_id, p_attempt, p_outputs, p_credits, p_cost_micros) -> jsonb      called by: backend/rpc/generations.py as service_role
 -- Succeeded and charged, in one transaction: p_credits (null: what was reserved), the rest goes back. {id, status, attempt, credits_charged, absorbed}.
--- A repeat by the same attempt answers the stored outcome.
+-- cost_micros is added to what earlier attempts cost. A repeat by the same attempt answers the stored outcome.
 -- Refuses, first match wins: generation_not_found 404 · stale_attempt 409 · invalid_params 422 · invalid_amount 400
 create or replace function public.complete_generation(
   p_generation_id uuid, p_attempt integer, p_outputs jsonb, p_credits bigint default null, p_cost_micros bigint default null)
@@ -23,7 +23,8 @@ begin
     end if;
     r := private.settle_reservation(g.reservation_id, p_credits, 'system:worker', jsonb_build_object('model', g.model_id));
     update public.generations x
-    set status = 'succeeded', outputs = p_outputs, credits_charged = r.confirmed_amount, cost_micros = p_cost_micros, progress = 1,
+    set status = 'succeeded', outputs = p_outputs, credits_charged = r.confirmed_amount,
+        cost_micros = coalesce(x.cost_micros + p_cost_micros, p_cost_micros, x.cost_micros), progress = 1,
         lease_until = null, finished_at = private.clock()
     where x.id = g.id
     returning * into g;
