@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, initialize, multiple, rule
+from hypothesis.stateful import Bundle, initialize, multiple, rule, run_state_machine_as_test
 
 from tests.factories import Json
 from tests.sql.books import NEVER, Hold, Wallet
-from tests.sql.comparison import POLICIES, TICK, Comparison
+from tests.sql.comparison import POLICIES, TICK, Comparison, Direct
 from tests.sql.works import HOLD_SECONDS, Work
 
 amounts = st.integers(1, 12)
@@ -234,3 +236,19 @@ class Histories(Comparison):
 
         self.run(fate, at, lambda s: s.as_service("sweep_generations"), predict, read)
         self.run(fate, at, lambda s: s.as_service("sweep_credits"), lambda: True, lambda row: row["wallets_tidied"] < 3)
+
+
+def play(database: str, **more: Any) -> None:
+    """Run random histories in this database."""
+    pool = [Direct(psycopg.connect(database, autocommit=True)) for _ in range(3)]
+    try:
+        Histories.use(database, pool)
+        run_state_machine_as_test(
+            Histories,
+            settings=settings(
+                stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), database=None, **more
+            ),
+        )
+    finally:
+        for sql in pool:
+            sql.connection.close()

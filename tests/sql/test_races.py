@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ import pytest
 from tests.factories import Json, Sql
 
 Connect = Callable[[], Sql]
+FUNCTIONS = Path(__file__).parents[2] / "supabase" / "functions_sql"
 
 
 def at_once(connect: Connect, tasks: list[Callable[[Sql], Json]], *, connections: int = 16) -> list[Json | str]:
@@ -49,6 +51,18 @@ def test_200_parallel_reservations_on_50_credits(connect: Connect) -> None:
     assert sum(isinstance(result, dict) for result in results) == 50
     assert sql.balance(alice) == (50, 50, 0)
     assert sql.problems() == []
+
+
+def test_without_the_wallets_lock_that_race_is_lost(connect: Connect) -> None:
+    """The test above can fail: a copy of lock_wallet that does not lock answers with something else than 50 and 150."""
+    sql = connect()
+    source = (FUNCTIONS / "credits" / "lock_wallet.sql").read_text()
+    assert source.count(" for no key update;") == 1
+    sql.connection.execute(source.replace(" for no key update;", ";"))  # type: ignore[arg-type]  # our own file
+    alice = sql.new_user(credits=50)
+    results = at_once(connect, [lambda s: s.reserve(alice, 1)] * 200)
+    held = sum(isinstance(result, dict) for result in results)
+    assert (held, count(results, "PT402 insufficient_credits")) != (50, 150)
 
 
 def test_parallel_replays_of_one_key_move_credits_once(connect: Connect) -> None:

@@ -1,0 +1,74 @@
+"""The random histories can fail: two dozen mistakes that somebody might make, each caught by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import Phase, Verbosity
+
+from tests.sql.histories import play
+
+FUNCTIONS = Path(__file__).parents[2] / "supabase" / "functions_sql"
+
+# An operation, a line of it, and what somebody might write there by mistake.
+BROKEN = {
+    "missing fence": ("generations/check_attempt", " or g.attempt is distinct from p_attempt", ""),
+    "wrong sign": ("credits/close_hold", "0, -r.amount", "0, r.amount"),
+    "forgotten release": (
+        "generations/end_generation", "perform public.release_reservation(g.reservation_id, p_error_code);",
+        "",
+    ),
+    "digest ignored for holds": ("credits/replayed_reservation", "r.request_digest <> p_digest", "false"),
+    "digest ignored for grants": ("credits/replayed_transaction", "t.request_digest <> p_digest", "false"),
+    "key ignored": ("credits/grant_credits", "if t.id is not null then", "if false then"),
+    "expired lot counted": ("credits/credit_figures", "g.expires_at <= now.now as gone", "false as gone"),
+    "expired lot spent": ("credits/tidy_wallet", "x.open and x.expires_at <= v_now", "false"),
+    "expired hold kept": ("credits/tidy_wallet", "x.status = 'held' and x.expires_at <= v_now", "false"),
+    "expiry of a returned lot forgotten": (
+        "credits/restore_lots", "select min(r.expires_at) from restored r",
+        "select null::timestamptz",
+    ),
+    "chain broken": ("credits/post", "t.prev_hash := w.ledger_head;", "t.prev_hash := '';"),
+    "over-refund": (
+        "credits/refund_transaction", "select coalesce(sum(x.amount), 0) into v_refunded",
+        "select 0 into v_refunded",
+    ),
+    "double release": ("credits/release_reservation", "if r.status = 'held' then", "if true then"),
+    "released after confirm": ("credits/release_reservation", "if r.status = 'confirmed' then", "if false then"),
+    "late settle charged twice": ("credits/settle_reservation", "if r.status = 'confirmed' then", "if false then"),
+    "late settle for free": ("credits/settle_reservation", "when 'collect' then v_available", "when 'collect' then 0"),
+    "debt without a limit": (
+        "credits/settle_reservation", "greatest(0, w.balance - w.held + (select",
+        "greatest(0, 1000 + (select",
+    ),
+    "debt forgiven by a grant": ("credits/post_grant", "p_amount - least(w.debt, p_amount)", "p_amount"),
+    "debt forgiven by a release": ("credits/close_hold", "private.slice_lots(r.lots, w.debt)", "r.lots"),
+    "burned in the wrong order": (
+        "credits/take_lots", "order by x.expires_at nulls last",
+        "order by x.expires_at desc nulls first",
+    ),
+    "rest of a hold lost": (
+        "credits/settle_reservation", "slice_lots(r.lots, v_from_hold + w.debt)",
+        "slice_lots(r.lots, r.amount)",
+    ),
+    "tries never end": ("generations/fail_attempt", "v_failures >= g.max_attempts", "false"),
+    "heartbeat lets the hold go": (
+        "generations/heartbeat_generation", "perform private.keep_hold(g.reservation_id, v_lease_until);",
+        "",
+    ),
+    "cancel forgotten": ("generations/fail_attempt", "if g.cancel_requested then", "if false then"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", BROKEN)
+def test_a_broken_copy_of_an_operation_is_caught(database: str, mistake: str) -> None:
+    """The histories can fail: each of these mistakes, by itself, disagrees with the model."""
+    name, line, written = BROKEN[mistake]
+    source = (FUNCTIONS / f"{name}.sql").read_text()
+    assert source.count(line) == 1, f"{name}.sql no longer says {line!r}"
+    with psycopg.connect(database) as connection:
+        connection.execute(source.replace(line, written))  # type: ignore[arg-type]  # our own files
+    with pytest.raises(Exception):  # noqa: B017 - whatever hypothesis makes of the disagreement
+        play(database, max_examples=200, derandomize=True, phases=[Phase.generate], verbosity=Verbosity.quiet)
