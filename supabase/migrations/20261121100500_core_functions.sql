@@ -92,10 +92,12 @@ $$;
 
 create or replace function public.get_me()
 returns jsonb
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select private.get_me();
+begin
+  return private.get_me();
+end
 $$;
 
 revoke all on function private.get_me(), public.get_me() from public, anon, authenticated, service_role;
@@ -173,11 +175,13 @@ revoke all on function private.close_hold(public.wallets, public.credit_reservat
 -- Refuses, first match wins: invalid_amount 400 · reservation_not_found 404 · invalid_state 409
 create or replace function public.confirm_reservation(p_reservation_id uuid, p_amount bigint default null)
 returns public.credit_reservations
-language sql
+language plpgsql
 security definer
 set search_path = ''
 as $$
-  select private.settle_reservation(p_reservation_id, p_amount, 'system:service', '{}');
+begin
+  return private.settle_reservation(p_reservation_id, p_amount, 'system:service', '{}');
+end
 $$;
 
 revoke all on function public.confirm_reservation(uuid, bigint) from public, anon, authenticated, service_role;
@@ -246,10 +250,12 @@ $$;
 
 create or replace function public.get_credit_balance()
 returns jsonb
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select private.get_credit_balance();
+begin
+  return private.get_credit_balance();
+end
 $$;
 
 revoke all on function private.get_credit_balance(), public.get_credit_balance() from public, anon, authenticated, service_role;
@@ -367,13 +373,15 @@ revoke all on function private.hold_credits(public.wallets, bigint, timestamptz,
 -- `reason` and `idempotency_key` are free text, which could hold personal data, and stay outside.
 create or replace function private.ledger_hash(t public.credit_transactions)
 returns bytea
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select sha256(t.prev_hash || convert_to(jsonb_build_array(
+begin
+  return sha256(t.prev_hash || convert_to(jsonb_build_array(
     t.wallet_id, t.kind, t.amount, t.balance_after, t.absorbed, t.contra, t.reservation_id, t.reverses_id, t.lots,
     t.actor, private.rfc3339(t.created_at))::text, 'UTF8'));
+end
 $$;
 
 revoke all on function private.ledger_hash(public.credit_transactions) from public, anon, authenticated, service_role;
@@ -411,11 +419,13 @@ $$;
 
 create or replace function public.list_credit_transactions(p_before bigint default null, p_limit integer default 50)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select private.list_credit_transactions(p_before, p_limit);
+begin
+  return private.list_credit_transactions(p_before, p_limit);
+end
 $$;
 
 revoke all on function private.list_credit_transactions(bigint, integer), public.list_credit_transactions(bigint, integer)
@@ -477,9 +487,12 @@ revoke all on function private.lock_wallet_of_reservation(uuid) from public, ano
 create or replace function private.move_wallet(
   p_wallet_id uuid, p_balance bigint, p_held bigint, p_tidy_after timestamptz default null, p_ledger_head bytea default null)
 returns public.wallets
-language sql
+language plpgsql
 set search_path = ''
 as $$
+declare
+  v_wallet public.wallets;
+begin
   update public.wallets w
   set balance = w.balance + p_balance,
       held = w.held + p_held,
@@ -487,7 +500,9 @@ as $$
       tidy_after = least(w.tidy_after, p_tidy_after),
       ledger_head = coalesce(p_ledger_head, w.ledger_head)
   where w.id = p_wallet_id
-  returning w.*;
+  returning w.* into v_wallet;
+  return v_wallet;
+end
 $$;
 
 revoke all on function private.move_wallet(uuid, bigint, bigint, timestamptz, bytea) from public, anon, authenticated, service_role;
@@ -499,10 +514,12 @@ revoke all on function private.move_wallet(uuid, bigint, bigint, timestamptz, by
 -- Refuses: user_not_found 404
 create or replace function private.open_wallet(p_user_id uuid)
 returns public.wallets
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select private.lock_wallet(private.ensure_account(p_user_id));
+begin
+  return private.lock_wallet(private.ensure_account(p_user_id));
+end
 $$;
 
 revoke all on function private.open_wallet(uuid) from public, anon, authenticated, service_role;
@@ -873,10 +890,12 @@ $$;
 create or replace function public.reserve_credits(
   p_amount bigint, p_idempotency_key text, p_ttl_seconds integer default 900, p_reference text default null)
 returns public.credit_reservations
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select private.reserve_credits(p_amount, p_idempotency_key, p_ttl_seconds, p_reference);
+begin
+  return private.reserve_credits(p_amount, p_idempotency_key, p_ttl_seconds, p_reference);
+end
 $$;
 
 revoke all on function private.reserve_credits(bigint, text, integer, text), public.reserve_credits(bigint, text, integer, text)
@@ -891,20 +910,22 @@ grant execute on function private.reserve_credits(bigint, text, integer, text), 
 -- A lot that expired in the meantime gets them too: the next touch of the wallet then books them as expired.
 create or replace function private.restore_lots(p_lots jsonb)
 returns timestamptz
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  with restored as (
-    update public.credit_grants g
-    set remaining = g.remaining + l.amount
-    from (
-      select (e ->> 'grant_id')::uuid as grant_id, sum((e ->> 'amount')::bigint)::bigint as amount
-      from jsonb_array_elements(p_lots) e group by 1
-    ) l
-    where g.id = l.grant_id
-    returning g.expires_at
-  )
-  select min(r.expires_at) from restored r;
+declare
+  v_lot jsonb;
+  v_expires_at timestamptz;
+  v_earliest timestamptz;
+begin
+  for v_lot in select e from jsonb_array_elements(p_lots) e loop
+    update public.credit_grants g set remaining = g.remaining + (v_lot -> 'amount')::bigint
+    where g.id = (v_lot ->> 'grant_id')::uuid
+    returning g.expires_at into strict v_expires_at;
+    v_earliest := least(v_earliest, v_expires_at);
+  end loop;
+  return v_earliest;
+end
 $$;
 
 revoke all on function private.restore_lots(jsonb) from public, anon, authenticated, service_role;
@@ -987,19 +1008,29 @@ revoke all on function private.settle_reservation(uuid, bigint, text, jsonb) fro
 -- Of [{grant_id, amount}], in order, leaves out the first p_skip credits and returns the next p_take (null: all).
 create or replace function private.slice_lots(p_lots jsonb, p_skip bigint, p_take bigint default null)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  with ends as (
-    select e.n, e.lot ->> 'grant_id' as grant_id, (e.lot ->> 'amount')::bigint as amount,
-           sum((e.lot ->> 'amount')::bigint) over (order by e.n)::bigint as upto
-    from jsonb_array_elements(p_lots) with ordinality as e (lot, n)
-  ), parts as (
-    select e.n, e.grant_id, least(e.upto, p_skip + p_take) - greatest(e.upto - e.amount, p_skip) as amount from ends e
-  )
-  select coalesce(jsonb_agg(jsonb_build_object('grant_id', p.grant_id, 'amount', p.amount) order by p.n), '[]')
-  from parts p where p.amount > 0;
+declare
+  v_skip bigint := p_skip;
+  v_take bigint := p_take;
+  v_amount bigint;
+  v_slice jsonb := '[]';
+  v_lot jsonb;
+begin
+  for v_lot in select e from jsonb_array_elements(p_lots) e loop
+    v_amount := (v_lot -> 'amount')::bigint;
+    v_amount := v_amount - least(v_skip, v_amount);
+    v_skip := v_skip - least(v_skip, (v_lot -> 'amount')::bigint);
+    v_amount := least(v_amount, v_take);
+    v_take := v_take - v_amount;
+    if v_amount > 0 then
+      v_slice := v_slice || jsonb_build_object('grant_id', v_lot -> 'grant_id', 'amount', v_amount);
+    end if;
+  end loop;
+  return v_slice;
+end
 $$;
 
 revoke all on function private.slice_lots(jsonb, bigint, bigint) from public, anon, authenticated, service_role;
@@ -1056,6 +1087,9 @@ declare
   v_take bigint;
   g record;
 begin
+  if p_amount = 0 then
+    return v_lots;
+  end if;
   for g in
     select x.id, x.remaining from public.credit_grants x
     where x.wallet_id = p_wallet_id and x.open
@@ -1242,10 +1276,12 @@ $$;
 
 create or replace function public.cancel_generation(p_generation_id uuid)
 returns jsonb
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select private.cancel_generation(p_generation_id);
+begin
+  return private.cancel_generation(p_generation_id);
+end
 $$;
 
 revoke all on function private.cancel_generation(uuid), public.cancel_generation(uuid) from public, anon, authenticated, service_role;
@@ -1407,10 +1443,12 @@ $$;
 
 create or replace function public.create_generation(p_model_id text, p_prompt text, p_params jsonb, p_idempotency_key text)
 returns jsonb
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select private.create_generation(p_model_id, p_prompt, p_params, p_idempotency_key);
+begin
+  return private.create_generation(p_model_id, p_prompt, p_params, p_idempotency_key);
+end
 $$;
 
 revoke all on function private.create_generation(text, text, jsonb, text), public.create_generation(text, text, jsonb, text)
@@ -1544,11 +1582,12 @@ revoke all on function private.find_model(text) from public, anon, authenticated
 -- A generation as its owner sees it. The same through PostgREST and through Flask, which only adds signed URLs to outputs.
 create or replace function private.generation_json(g public.generations)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select jsonb_build_object(
+begin
+  return jsonb_build_object(
     'id', g.id, 'status', g.status, 'model', g.model_id, 'prompt', g.prompt, 'params', g.params,
     'credits', jsonb_build_object('reserved', g.credits_reserved, 'charged', g.credits_charged),
     'progress', g.progress, 'outputs', g.outputs,
@@ -1557,6 +1596,7 @@ as $$
     'cancel_requested', g.cancel_requested, 'batch_id', g.batch_id, 'attempt', g.attempt,
     'created_at', private.rfc3339(g.created_at), 'started_at', private.rfc3339(g.started_at),
     'finished_at', private.rfc3339(g.finished_at));
+end
 $$;
 
 revoke all on function private.generation_json(public.generations) from public, anon, authenticated, service_role;
@@ -1587,11 +1627,13 @@ $$;
 
 create or replace function public.get_generation(p_generation_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select private.get_generation(p_generation_id);
+begin
+  return private.get_generation(p_generation_id);
+end
 $$;
 
 revoke all on function private.get_generation(uuid), public.get_generation(uuid) from public, anon, authenticated, service_role;
@@ -1731,11 +1773,13 @@ $$;
 
 create or replace function public.list_generations(p_before uuid default null, p_limit integer default 20, p_status text default null)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select private.list_generations(p_before, p_limit, p_status);
+begin
+  return private.list_generations(p_before, p_limit, p_status);
+end
 $$;
 
 revoke all on function private.list_generations(uuid, integer, text), public.list_generations(uuid, integer, text)
@@ -1881,11 +1925,13 @@ $$;
 
 create or replace function public.quote_generation(p_model_id text, p_params jsonb default '{}', p_prompt text default null)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select private.quote_generation(p_model_id, p_params, p_prompt);
+begin
+  return private.quote_generation(p_model_id, p_params, p_prompt);
+end
 $$;
 
 revoke all on function private.quote_generation(text, jsonb, text), public.quote_generation(text, jsonb, text)
@@ -2053,11 +2099,13 @@ revoke all on function private.check_ttl(integer) from public, anon, authenticat
 -- One place, so that a test can move time instead of waiting for it.
 create or replace function private.clock()
 returns timestamptz
-language sql
+language plpgsql
 volatile
 set search_path = ''
 as $$
-  select clock_timestamp();
+begin
+  return clock_timestamp();
+end
 $$;
 
 revoke all on function private.clock() from public, anon, authenticated, service_role;
@@ -2092,13 +2140,15 @@ grant execute on function public.get_schema_version() to service_role;
 -- {data, has_more}.
 create or replace function private.page(p_rows jsonb, p_limit integer)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select jsonb_build_object(
+begin
+  return jsonb_build_object(
     'data', case when jsonb_array_length(p_rows) > p_limit then p_rows - p_limit else p_rows end,
     'has_more', jsonb_array_length(p_rows) > p_limit);
+end
 $$;
 
 revoke all on function private.page(jsonb, integer) from public, anon, authenticated, service_role;
@@ -2109,11 +2159,13 @@ revoke all on function private.page(jsonb, integer) from public, anon, authentic
 -- Tells a repeat of a request from another request under the same key.
 create or replace function private.request_digest(p_operation text, p_request jsonb)
 returns bytea
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select sha256(convert_to(jsonb_build_array(p_operation, p_request)::text, 'UTF8'));
+begin
+  return sha256(convert_to(jsonb_build_array(p_operation, p_request)::text, 'UTF8'));
+end
 $$;
 
 revoke all on function private.request_digest(text, jsonb) from public, anon, authenticated, service_role;
@@ -2148,11 +2200,13 @@ revoke all on function private.require_user() from public, anon, authenticated, 
 -- A time as RFC 3339 in UTC with microseconds and Z, whatever the session's settings are.
 create or replace function private.rfc3339(p_time timestamptz)
 returns text
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select to_char(p_time at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+begin
+  return to_char(p_time at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+end
 $$;
 
 revoke all on function private.rfc3339(timestamptz) from public, anon, authenticated, service_role;

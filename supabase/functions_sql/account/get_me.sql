@@ -26,10 +26,12 @@ $$;
 
 create or replace function public.get_me()
 returns jsonb
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select private.get_me();
+begin
+  return private.get_me();
+end
 $$;
 
 revoke all on function private.get_me(), public.get_me() from public, anon, authenticated, service_role;

@@ -3,11 +3,13 @@
 -- Refuses, first match wins: invalid_amount 400 · reservation_not_found 404 · invalid_state 409
 create or replace function public.confirm_reservation(p_reservation_id uuid, p_amount bigint default null)
 returns public.credit_reservations
-language sql
+language plpgsql
 security definer
 set search_path = ''
 as $$
-  select private.settle_reservation(p_reservation_id, p_amount, 'system:service', '{}');
+begin
+  return private.settle_reservation(p_reservation_id, p_amount, 'system:service', '{}');
+end
 $$;
 
 revoke all on function public.confirm_reservation(uuid, bigint) from public, anon, authenticated, service_role;

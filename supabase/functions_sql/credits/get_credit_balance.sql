@@ -17,10 +17,12 @@ $$;
 
 create or replace function public.get_credit_balance()
 returns jsonb
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select private.get_credit_balance();
+begin
+  return private.get_credit_balance();
+end
 $$;
 
 revoke all on function private.get_credit_balance(), public.get_credit_balance() from public, anon, authenticated, service_role;

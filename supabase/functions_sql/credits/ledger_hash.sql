@@ -3,13 +3,15 @@
 -- `reason` and `idempotency_key` are free text, which could hold personal data, and stay outside.
 create or replace function private.ledger_hash(t public.credit_transactions)
 returns bytea
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select sha256(t.prev_hash || convert_to(jsonb_build_array(
+begin
+  return sha256(t.prev_hash || convert_to(jsonb_build_array(
     t.wallet_id, t.kind, t.amount, t.balance_after, t.absorbed, t.contra, t.reservation_id, t.reverses_id, t.lots,
     t.actor, private.rfc3339(t.created_at))::text, 'UTF8'));
+end
 $$;
 
 revoke all on function private.ledger_hash(public.credit_transactions) from public, anon, authenticated, service_role;

@@ -29,11 +29,13 @@ $$;
 
 create or replace function public.list_credit_transactions(p_before bigint default null, p_limit integer default 50)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select private.list_credit_transactions(p_before, p_limit);
+begin
+  return private.list_credit_transactions(p_before, p_limit);
+end
 $$;
 
 revoke all on function private.list_credit_transactions(bigint, integer), public.list_credit_transactions(bigint, integer)

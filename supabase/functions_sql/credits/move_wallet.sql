@@ -3,9 +3,12 @@
 create or replace function private.move_wallet(
   p_wallet_id uuid, p_balance bigint, p_held bigint, p_tidy_after timestamptz default null, p_ledger_head bytea default null)
 returns public.wallets
-language sql
+language plpgsql
 set search_path = ''
 as $$
+declare
+  v_wallet public.wallets;
+begin
   update public.wallets w
   set balance = w.balance + p_balance,
       held = w.held + p_held,
@@ -13,7 +16,9 @@ as $$
       tidy_after = least(w.tidy_after, p_tidy_after),
       ledger_head = coalesce(p_ledger_head, w.ledger_head)
   where w.id = p_wallet_id
-  returning w.*;
+  returning w.* into v_wallet;
+  return v_wallet;
+end
 $$;
 
 revoke all on function private.move_wallet(uuid, bigint, bigint, timestamptz, bytea) from public, anon, authenticated, service_role;

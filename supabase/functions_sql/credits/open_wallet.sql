@@ -3,10 +3,12 @@
 -- Refuses: user_not_found 404
 create or replace function private.open_wallet(p_user_id uuid)
 returns public.wallets
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select private.lock_wallet(private.ensure_account(p_user_id));
+begin
+  return private.lock_wallet(private.ensure_account(p_user_id));
+end
 $$;
 
 revoke all on function private.open_wallet(uuid) from public, anon, authenticated, service_role;

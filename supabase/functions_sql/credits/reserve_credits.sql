@@ -35,10 +35,12 @@ $$;
 create or replace function public.reserve_credits(
   p_amount bigint, p_idempotency_key text, p_ttl_seconds integer default 900, p_reference text default null)
 returns public.credit_reservations
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select private.reserve_credits(p_amount, p_idempotency_key, p_ttl_seconds, p_reference);
+begin
+  return private.reserve_credits(p_amount, p_idempotency_key, p_ttl_seconds, p_reference);
+end
 $$;
 
 revoke all on function private.reserve_credits(bigint, text, integer, text), public.reserve_credits(bigint, text, integer, text)

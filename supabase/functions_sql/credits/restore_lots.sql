@@ -3,20 +3,22 @@
 -- A lot that expired in the meantime gets them too: the next touch of the wallet then books them as expired.
 create or replace function private.restore_lots(p_lots jsonb)
 returns timestamptz
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  with restored as (
-    update public.credit_grants g
-    set remaining = g.remaining + l.amount
-    from (
-      select (e ->> 'grant_id')::uuid as grant_id, sum((e ->> 'amount')::bigint)::bigint as amount
-      from jsonb_array_elements(p_lots) e group by 1
-    ) l
-    where g.id = l.grant_id
-    returning g.expires_at
-  )
-  select min(r.expires_at) from restored r;
+declare
+  v_lot jsonb;
+  v_expires_at timestamptz;
+  v_earliest timestamptz;
+begin
+  for v_lot in select e from jsonb_array_elements(p_lots) e loop
+    update public.credit_grants g set remaining = g.remaining + (v_lot -> 'amount')::bigint
+    where g.id = (v_lot ->> 'grant_id')::uuid
+    returning g.expires_at into strict v_expires_at;
+    v_earliest := least(v_earliest, v_expires_at);
+  end loop;
+  return v_earliest;
+end
 $$;
 
 revoke all on function private.restore_lots(jsonb) from public, anon, authenticated, service_role;

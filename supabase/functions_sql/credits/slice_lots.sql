@@ -2,19 +2,29 @@
 -- Of [{grant_id, amount}], in order, leaves out the first p_skip credits and returns the next p_take (null: all).
 create or replace function private.slice_lots(p_lots jsonb, p_skip bigint, p_take bigint default null)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  with ends as (
-    select e.n, e.lot ->> 'grant_id' as grant_id, (e.lot ->> 'amount')::bigint as amount,
-           sum((e.lot ->> 'amount')::bigint) over (order by e.n)::bigint as upto
-    from jsonb_array_elements(p_lots) with ordinality as e (lot, n)
-  ), parts as (
-    select e.n, e.grant_id, least(e.upto, p_skip + p_take) - greatest(e.upto - e.amount, p_skip) as amount from ends e
-  )
-  select coalesce(jsonb_agg(jsonb_build_object('grant_id', p.grant_id, 'amount', p.amount) order by p.n), '[]')
-  from parts p where p.amount > 0;
+declare
+  v_skip bigint := p_skip;
+  v_take bigint := p_take;
+  v_amount bigint;
+  v_slice jsonb := '[]';
+  v_lot jsonb;
+begin
+  for v_lot in select e from jsonb_array_elements(p_lots) e loop
+    v_amount := (v_lot -> 'amount')::bigint;
+    v_amount := v_amount - least(v_skip, v_amount);
+    v_skip := v_skip - least(v_skip, (v_lot -> 'amount')::bigint);
+    v_amount := least(v_amount, v_take);
+    v_take := v_take - v_amount;
+    if v_amount > 0 then
+      v_slice := v_slice || jsonb_build_object('grant_id', v_lot -> 'grant_id', 'amount', v_amount);
+    end if;
+  end loop;
+  return v_slice;
+end
 $$;
 
 revoke all on function private.slice_lots(jsonb, bigint, bigint) from public, anon, authenticated, service_role;

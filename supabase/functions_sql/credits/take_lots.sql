@@ -12,6 +12,9 @@ declare
   v_take bigint;
   g record;
 begin
+  if p_amount = 0 then
+    return v_lots;
+  end if;
   for g in
     select x.id, x.remaining from public.credit_grants x
     where x.wallet_id = p_wallet_id and x.open

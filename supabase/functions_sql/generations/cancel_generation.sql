@@ -31,10 +31,12 @@ $$;
 
 create or replace function public.cancel_generation(p_generation_id uuid)
 returns jsonb
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select private.cancel_generation(p_generation_id);
+begin
+  return private.cancel_generation(p_generation_id);
+end
 $$;
 
 revoke all on function private.cancel_generation(uuid), public.cancel_generation(uuid) from public, anon, authenticated, service_role;

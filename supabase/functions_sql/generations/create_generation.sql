@@ -45,10 +45,12 @@ $$;
 
 create or replace function public.create_generation(p_model_id text, p_prompt text, p_params jsonb, p_idempotency_key text)
 returns jsonb
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select private.create_generation(p_model_id, p_prompt, p_params, p_idempotency_key);
+begin
+  return private.create_generation(p_model_id, p_prompt, p_params, p_idempotency_key);
+end
 $$;
 
 revoke all on function private.create_generation(text, text, jsonb, text), public.create_generation(text, text, jsonb, text)

@@ -2,11 +2,12 @@
 -- A generation as its owner sees it. The same through PostgREST and through Flask, which only adds signed URLs to outputs.
 create or replace function private.generation_json(g public.generations)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select jsonb_build_object(
+begin
+  return jsonb_build_object(
     'id', g.id, 'status', g.status, 'model', g.model_id, 'prompt', g.prompt, 'params', g.params,
     'credits', jsonb_build_object('reserved', g.credits_reserved, 'charged', g.credits_charged),
     'progress', g.progress, 'outputs', g.outputs,
@@ -15,6 +16,7 @@ as $$
     'cancel_requested', g.cancel_requested, 'batch_id', g.batch_id, 'attempt', g.attempt,
     'created_at', private.rfc3339(g.created_at), 'started_at', private.rfc3339(g.started_at),
     'finished_at', private.rfc3339(g.finished_at));
+end
 $$;
 
 revoke all on function private.generation_json(public.generations) from public, anon, authenticated, service_role;

@@ -22,11 +22,13 @@ $$;
 
 create or replace function public.get_generation(p_generation_id uuid)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select private.get_generation(p_generation_id);
+begin
+  return private.get_generation(p_generation_id);
+end
 $$;
 
 revoke all on function private.get_generation(uuid), public.get_generation(uuid) from public, anon, authenticated, service_role;

@@ -39,11 +39,13 @@ $$;
 
 create or replace function public.list_generations(p_before uuid default null, p_limit integer default 20, p_status text default null)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select private.list_generations(p_before, p_limit, p_status);
+begin
+  return private.list_generations(p_before, p_limit, p_status);
+end
 $$;
 
 revoke all on function private.list_generations(uuid, integer, text), public.list_generations(uuid, integer, text)

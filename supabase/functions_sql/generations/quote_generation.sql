@@ -16,11 +16,13 @@ $$;
 
 create or replace function public.quote_generation(p_model_id text, p_params jsonb default '{}', p_prompt text default null)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select private.quote_generation(p_model_id, p_params, p_prompt);
+begin
+  return private.quote_generation(p_model_id, p_params, p_prompt);
+end
 $$;
 
 revoke all on function private.quote_generation(text, jsonb, text), public.quote_generation(text, jsonb, text)

@@ -3,11 +3,13 @@
 -- One place, so that a test can move time instead of waiting for it.
 create or replace function private.clock()
 returns timestamptz
-language sql
+language plpgsql
 volatile
 set search_path = ''
 as $$
-  select clock_timestamp();
+begin
+  return clock_timestamp();
+end
 $$;
 
 revoke all on function private.clock() from public, anon, authenticated, service_role;

@@ -2,11 +2,13 @@
 -- Tells a repeat of a request from another request under the same key.
 create or replace function private.request_digest(p_operation text, p_request jsonb)
 returns bytea
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select sha256(convert_to(jsonb_build_array(p_operation, p_request)::text, 'UTF8'));
+begin
+  return sha256(convert_to(jsonb_build_array(p_operation, p_request)::text, 'UTF8'));
+end
 $$;
 
 revoke all on function private.request_digest(text, jsonb) from public, anon, authenticated, service_role;
