@@ -26,10 +26,7 @@ BROKEN = {
     "expired lot counted": ("credits/credit_figures", "g.expires_at <= now.now as gone", "false as gone"),
     "expired lot spent": ("credits/tidy_wallet", "x.open and x.expires_at <= v_now", "false"),
     "expired hold kept": ("credits/tidy_wallet", "x.status = 'held' and x.expires_at <= v_now", "false"),
-    "expiry of a returned lot forgotten": (
-        "credits/restore_lots", "select min(r.expires_at) from restored r",
-        "select null::timestamptz",
-    ),
+    "expiry of a returned lot forgotten": ("credits/restore_lots", "return v_earliest;", "return null;"),
     "chain broken": ("credits/post", "t.prev_hash := w.ledger_head;", "t.prev_hash := '';"),
     "over-refund": (
         "credits/refund_transaction", "select coalesce(sum(x.amount), 0) into v_refunded",
