@@ -1,0 +1,179 @@
+"""A project with something of everybody's in every table, and the people who try what they may do with it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import psycopg
+
+from scripts import migrate
+from scripts.local.postgres import Postgres
+from scripts.migrations.files import SUPABASE_DIR
+from tests.factories import Json, Sql
+
+Key = tuple[str, ...]
+ROLES = ("anon", "user", "support", "admin", "owner", "service_role")
+REFUSED = ("42501",)
+
+TABLES = """
+select n.nspname || '.' || c.relname,
+       array(select a.attname::text
+             from pg_index i join pg_attribute a on a.attrelid = c.oid and a.attnum = any(i.indkey)
+             where i.indrelid = c.oid and i.indisprimary order by a.attnum),
+       array(select a.attname::text from pg_attribute a
+             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' order by a.attnum)
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where n.nspname in ('public', 'private') and c.relkind in ('r', 'p', 'v', 'm', 'f') order by 1
+"""
+# Whose a row is, by the first of these columns that its table has.
+CHECKPOINTS = """
+with made as (insert into public.ledger_keys (key_id, public_key, created_at)
+              select left(encode(sha256(k), 'hex'), 16), k, now() from (select sha256('key') k) x returning key_id)
+insert into private.ledger_checkpoints
+select w.id, current_date, 1, w.ledger_head, w.balance, made.key_id, w.ledger_head || w.ledger_head, now()
+  from public.wallets w, made where length(w.ledger_head) = 32
+"""
+OWNERS = {"user_id": "t.user_id", "wallet_id": "(select w.user_id from public.wallets w where w.id = t.wallet_id)"}
+
+
+@dataclass(frozen=True)
+class Person:
+    """One column of the matrix: a database role, and the claims of a token."""
+
+    name: str
+    role: str
+    user_id: uuid.UUID | None = None
+
+    @property
+    def claims(self) -> dict[str, str]:
+        """What the token says."""
+        claims = {"role": self.role}
+        if self.user_id:
+            claims |= {"sub": str(self.user_id)}
+        return claims | ({"user_role": self.name} if self.name in ("support", "admin", "owner") else {})
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table, and whose it is."""
+
+    key: Key
+    owner: uuid.UUID | None
+    values: dict[str, Json]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table (or view) with all its rows."""
+
+    name: str
+    key: list[str]
+    columns: list[str]
+    rows: list[Row]
+
+    def sample(self, person: Person) -> list[Row]:
+        """One row of the person's own and one of somebody else's, as far as there are such."""
+        own = [row for row in self.rows if row.owner and row.owner == person.user_id]
+        return own[:1] + [row for row in self.rows if row not in own][:1]
+
+
+def populate(sql: Sql) -> dict[str, Person]:
+    """Sign up somebody for each column and a stranger, and leave rows of each of them in every table."""
+    people = {"anon": Person("anon", "anon"), "service_role": Person("service_role", "service_role")}
+    for name in ("stranger", "user", "support", "admin", "owner"):
+        people[name] = Person(name, "authenticated", _live(sql))
+    for name, role in {"stranger": "support", "support": "support", "admin": "admin", "owner": "owner"}.items():
+        sql.connection.execute("insert into private.user_roles values (%s, %s)", [people[name].user_id, role])
+    sql.connection.execute("update public.models set active = false where id = 'local/slow'")
+    sql.connection.execute(CHECKPOINTS)
+    return people
+
+
+def _live(sql: Sql) -> uuid.UUID:
+    """Somebody who bought, holds, spent, and keeps a file in every bucket."""
+    user = sql.new_user(credits=50)
+    sql.reserve(user, 1)
+    claim = sql.claim(sql.generate(user))
+    sql.as_service("complete_generation", p_generation_id=claim["id"], p_attempt=claim["attempt"], p_outputs=[])
+    sql.connection.execute(
+        "insert into storage.objects (bucket_id, name, owner_id) select b.id, %s, %s from storage.buckets b",
+        [f"{user}/file.png", str(user)],
+    )
+    return user
+
+
+def tables(connection: psycopg.Connection[Any]) -> list[Table]:
+    """Every table of ours, and storage.objects bucket by bucket."""
+    found = [_read(connection, *row) for row in connection.execute(TABLES).fetchall()]
+    found.append(_read(connection, "storage.buckets", ["id"], ["id", "name", "public"]))
+    for bucket, public in connection.execute("select id, public from storage.buckets order by id").fetchall():
+        found.append(_objects(connection, f"files in {bucket} ({'public' if public else 'private'})", bucket))
+    return found
+
+
+def ours(table: Table) -> bool:
+    """Whether its grants are ours; those of Storage are the platform's, and only policies speak there."""
+    return table.name.startswith(("public.", "private."))
+
+
+def bucket_of(table: Table) -> str | None:
+    """The bucket that a line of files is about."""
+    return table.name.split()[2] if table.name.startswith("files in ") else None
+
+
+def _read(connection: psycopg.Connection[Any], name: str, key: list[str], columns: list[str]) -> Table:
+    whose = next((OWNERS[column] for column in OWNERS if column in columns), "null")
+    query = f"select to_jsonb(t), {whose} from {name} t"
+    rows = connection.execute(query).fetchall()  # type: ignore[arg-type]  # names from the catalog
+    return Table(name, key, columns, [Row(_key(values, key), owner, values) for values, owner in rows])
+
+
+def _objects(connection: psycopg.Connection[Any], name: str, bucket: str) -> Table:
+    query = "select to_jsonb(o), o.owner_id::uuid from storage.objects o where o.bucket_id = %s"
+    rows = connection.execute(query, [bucket]).fetchall()
+    return Table(name, ["id"], ["bucket_id", "name"], [Row((v["id"],), owner, v) for v, owner in rows])
+
+
+def _key(values: dict[str, Json], key: list[str]) -> Key:
+    return tuple(str(values[column]) if not isinstance(values[column], bool) else "true" for column in key)
+
+
+@contextmanager
+def acting(connection: psycopg.Connection[Any], person: Person) -> Iterator[None]:
+    """Be somebody for one statement, as PostgREST and Storage make it so; nothing of it stays."""
+    with connection.transaction(force_rollback=True):
+        connection.execute(
+            "select set_config('role', %s, true), set_config('request.jwt.claims', %s, true),"
+            " set_config('storage.allow_delete_query', 'true', true)",
+            [person.role, json.dumps(person.claims)],
+        )
+        yield
+
+
+def tried(connection: psycopg.Connection[Any], person: Person, statement: Any, *values: Any) -> Any:
+    """The rows of a statement (or how many it changed); the error that ended it; None when it was not permitted."""
+    try:
+        with acting(connection, person):
+            cursor = connection.execute(statement, values)
+            return cursor.fetchall() if cursor.description else cursor.rowcount
+    except psycopg.Error as error:
+        return None if error.sqlstate in REFUSED else error
+
+
+@contextmanager
+def populated(
+    postgres: Postgres, grants: Literal["new", "old"]
+) -> Iterator[tuple[psycopg.Connection[Any], dict[str, Person]]]:
+    """A project of our own with these default grants, and its people."""
+    name = f"project_{uuid.uuid4().hex[:8]}"
+    postgres.create_platform(name, default_grants=grants)
+    migrate.up(postgres.url(name), say=lambda _: None)
+    with psycopg.connect(postgres.url(name), autocommit=True) as connection:
+        connection.execute((SUPABASE_DIR / "seed.sql").read_bytes())
+        yield connection, populate(Sql(connection))
+    postgres.drop(name)
