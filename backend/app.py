@@ -10,8 +10,9 @@ from flask_openapi.blueprint import APIBlueprint
 from backend.config import Settings, load_settings
 from backend.deps import Deps, build_deps
 from backend.logs import configure_logging
-from backend.web import credits, docs, errors, generations, health, me, models, openapi, requests
+from backend.web import credits, docs, errors, generations, health, me, models, openapi, requests, security
 from backend.web.auth import public, user
+from backend.web.limits import HEADERS, Limits, count
 from backend.web.tokens import Tokens
 
 # Who may come in is written here, beside each subject.
@@ -25,6 +26,10 @@ ROUTES = (
 )
 
 
+# Probes come often and from one address, and must not wait for anything.
+UNLIMITED = (health.bp,)
+
+
 def create_app(settings: Settings | None = None, deps: Deps | None = None) -> Flask:
     """Return the application for these settings, or for those of the environment."""
     settings = settings or (deps.settings if deps else load_settings())
@@ -35,9 +40,13 @@ def create_app(settings: Settings | None = None, deps: Deps | None = None) -> Fl
     app.extensions["tokens"] = Tokens(settings)
     requests.init_app(app)
     errors.init_app(app)
+    security.init_app(app, settings)
+    Limits(app.extensions["deps"]).init_app(app)
     _allow_origins(app, settings)
     for blueprint, guard in ROUTES:
         app.before_request_funcs.setdefault(blueprint.name, []).append(guard)
+        if blueprint not in UNLIMITED:
+            app.before_request_funcs[blueprint.name].append(count)
         app.register_api(blueprint) if isinstance(blueprint, APIBlueprint) else app.register_blueprint(blueprint)
     structlog.get_logger(__name__).info("app_created", app_env=settings.app_env, testing_mode=settings.testing_mode)
     return app
@@ -50,6 +59,6 @@ def _allow_origins(app: Flask, settings: Settings) -> None:
             resources=r"/api/.*",
             origins=list(settings.cors_origins),
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"],
-            expose_headers=["Idempotency-Key", "Location", "Retry-After", "X-Request-Id"],
+            expose_headers=["Idempotency-Key", "Location", "Retry-After", "X-Request-Id", *HEADERS],
             max_age=600,
         )

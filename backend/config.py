@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic import ValidationError as Invalid
 
@@ -46,6 +50,13 @@ def _origin(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or value != f"{parts.scheme}://{parts.netloc}":
         raise ValueError("must list origins such as https://app.example.com, separated by commas; * is refused")
+    return value
+
+
+def _rate_limit(value: str) -> str:
+    """Accept one limit or several, such as 10/second;300/minute."""
+    if not all(re.fullmatch(r"[1-9]\d{0,8}/([1-9]\d{0,4} )?(second|minute|hour|day)", one) for one in value.split(";")):
+        raise ValueError("must be a limit such as 300/minute, or several such as 10/second;300/minute")
     return value
 
 
@@ -88,10 +99,28 @@ def _long_enough(value: SecretStr) -> SecretStr:
     return value
 
 
+RateLimit = Annotated[str, AfterValidator(_rate_limit)]
+
+
+def _signing_key(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        if value.startswith("-----"):
+            key = load_pem_private_key(value.replace("\\n", "\n").encode(), password=None)
+        else:
+            key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(value, validate=True))
+    except (ValueError, TypeError):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise ValueError("is no Ed25519 private key: expected 32 bytes as base64, or PEM without a password")
+    return key
+
+
 class Settings(BaseModel):
     """What a process of Scrip knows about its surroundings."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, arbitrary_types_allowed=True)
 
     app_env: Literal["local", "staging", "production"] = Field("production", validation_alias=AliasChoices("APP_ENV"))
     testing_mode: bool = Field(False, validation_alias=AliasChoices("TESTING_MODE"))
@@ -114,6 +143,10 @@ class Settings(BaseModel):
     cors_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_origins)] = Field(
         (), validation_alias=AliasChoices("CORS_ORIGINS")
     )
+    trusted_proxies: int = Field(0, ge=0, le=10, validation_alias=AliasChoices("TRUSTED_PROXIES"))
+    rate_limit_default: RateLimit = Field("600/minute", validation_alias=AliasChoices("RATE_LIMIT_DEFAULT"))
+    rate_limit_write: RateLimit = Field("120/minute", validation_alias=AliasChoices("RATE_LIMIT_WRITE"))
+    rate_limit_public: RateLimit = Field("300/minute", validation_alias=AliasChoices("RATE_LIMIT_PUBLIC"))
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias=AliasChoices("LOG_LEVEL"))
     web_concurrency: int = Field(2, ge=1, le=64, validation_alias=AliasChoices("WEB_CONCURRENCY"))
     port: int = Field(8000, ge=1, le=65535, validation_alias=AliasChoices("PORT"))
@@ -124,6 +157,13 @@ class Settings(BaseModel):
         5, gt=0, le=600, validation_alias=AliasChoices("SCHEDULE_DISPATCH_SECONDS")
     )
     schedule_sweep_seconds: float = Field(10, gt=0, le=600, validation_alias=AliasChoices("SCHEDULE_SWEEP_SECONDS"))
+
+    schedule_checkpoint_seconds: float = Field(
+        600, gt=0, le=86_400, validation_alias=AliasChoices("SCHEDULE_CHECKPOINT_SECONDS")
+    )
+    ledger_signing_key: Annotated[Ed25519PrivateKey, BeforeValidator(_signing_key)] | None = Field(
+        None, repr=False, validation_alias=AliasChoices("LEDGER_SIGNING_KEY")
+    )
 
     @property
     def issuer(self) -> str:

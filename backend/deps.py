@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import httpx
 import redis
+from redis import ConnectionPool
 
 from backend.clients.providers import Provider, build_providers
 from backend.clients.storage import Storage
@@ -52,6 +53,11 @@ class Deps:
     def redis(self) -> redis.Redis:
         """Return the connection to Redis; short time-outs, since the queue is only a hint."""
         return self._once("redis", lambda: connect_redis(self.settings.redis_url))
+
+    @property
+    def counters(self) -> ConnectionPool:
+        """Return the connections for counting requests: impatient, as every request waits for them."""
+        return self._once("counters", lambda: connect_redis(self.settings.redis_url, seconds=0.25).connection_pool)
 
     @property
     def queue(self) -> Queue:

@@ -10,6 +10,7 @@ from flask import current_app, g, request
 from backend.errors import Unauthenticated
 from backend.rpc.client import Caller
 from backend.web.context import deps
+from backend.web.limits import count
 from backend.web.tokens import Tokens, User
 
 
@@ -21,7 +22,11 @@ def user() -> None:
     """Let signed-in users in."""
     if request.method == "OPTIONS":  # a browser's preflight carries no token
         return
-    g.user = tokens().verify(_bearer())
+    try:
+        g.user = tokens().verify(_bearer())
+    except Unauthenticated:
+        count()  # by address. Only failures, so that who shares one with somebody who guesses can still work
+        raise
     structlog.contextvars.bind_contextvars(user_id=g.user.id)
 
 

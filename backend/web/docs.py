@@ -5,12 +5,15 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Any, cast
 
-from flask import Blueprint, current_app
+from flask import Blueprint, Response, current_app
 from flask_openapi.openapi import OpenAPI
+
+from backend.web.security import page_policy
 
 FILES = files("flask_openapi_swagger") / "templates" / "swagger"
 
-PAGE = """<!doctype html>
+SCRIPT = 'SwaggerUIBundle({url: "openapi.json", dom_id: "#page", deepLinking: true})'
+PAGE = f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -19,7 +22,7 @@ PAGE = """<!doctype html>
 <link rel="stylesheet" href="docs/files/css/swagger-ui.css">
 <div id="page"></div>
 <script src="docs/files/js/swagger-ui-bundle.js"></script>
-<script>SwaggerUIBundle({url: "openapi.json", dom_id: "#page", deepLinking: true})</script>
+<script>{SCRIPT}</script>
 </html>
 """
 
@@ -33,6 +36,6 @@ def document() -> dict[str, Any]:
 
 
 @bp.get("/docs")
-def page() -> str:
+def page() -> Response:
     """Return Swagger UI."""
-    return PAGE
+    return Response(PAGE, mimetype="text/html", headers={"Content-Security-Policy": page_policy(SCRIPT)})

@@ -14,7 +14,6 @@ from backend.errors import (
     InsufficientCredits,
     InvalidState,
     ModelNotFound,
-    PayloadTooLarge,
     UserNotFound,
 )
 from backend.rpc import generations as rpc
@@ -36,7 +35,7 @@ from backend.web.schemas import (
 bp = blueprint("generations", __name__, prefix="/api/v1/generations", tag="generations", signed_in=True)
 
 
-@bp.post("/quote", responses=user_answers(Quote, ModelNotFound, PayloadTooLarge))
+@bp.post("/quote", responses=user_answers(Quote, ModelNotFound))
 def quote(body: QuoteRequest) -> dict[str, Any]:
     """Say what a generation would cost; nothing is reserved."""
     return rpc.quote_generation(current_caller(), model_id=body.model, params=body.params, prompt=body.prompt)
@@ -50,7 +49,6 @@ def quote(body: QuoteRequest) -> dict[str, Any]:
         ModelNotFound,
         UserNotFound,
         IdempotencyKeyReused,
-        PayloadTooLarge,
         status=202,
         headers={"Location": "Where to follow it.", "Idempotency-Key": "The key of this request."},
     ),

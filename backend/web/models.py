@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backend.errors import RateLimited
 from backend.rpc.models import list_models
 from backend.web.context import deps
 from backend.web.openapi import answers, blueprint
@@ -12,7 +13,7 @@ from backend.web.schemas import ModelList
 bp = blueprint("models", __name__, prefix="/api/v1/generations/models", tag="generations")
 
 
-@bp.get("/supported", responses=answers(ModelList))
+@bp.get("/supported", responses=answers(ModelList, RateLimited))
 def supported() -> dict[str, Any]:
     """List the models with their prices and the schema of their params."""
     return {"data": list_models(deps().rpc.as_anon())}

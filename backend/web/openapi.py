@@ -11,7 +11,16 @@ from flask_openapi.openapi import OpenAPI
 from flask_openapi.utils import get_model_schema
 from pydantic import BaseModel, Field
 
-from backend.errors import BY_CODE, AppError, Internal, InvalidParams, Unauthenticated, Unavailable
+from backend.errors import (
+    BY_CODE,
+    AppError,
+    Internal,
+    InvalidParams,
+    PayloadTooLarge,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+)
 from backend.web.errors import refuse_invalid
 
 VERSION = "3.1.0"
@@ -91,7 +100,7 @@ def answers(
         "headers": described or None,
         "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}},
     }
-    kinds: tuple[type[AppError], ...] = (*refusals, InvalidParams, Internal, Unavailable)
+    kinds: tuple[type[AppError], ...] = (*refusals, PayloadTooLarge, InvalidParams, Internal, Unavailable)
     statuses = sorted({kind.status for kind in kinds})
     refused: dict[str | int, Any] = {
         number: _refused([kind for kind in kinds if kind.status == number]) for number in statuses
@@ -103,7 +112,7 @@ def user_answers(
     model: type[Answer], *refusals: type[AppError], status: int = 200, headers: dict[str, str] | None = None
 ) -> dict[str | int, Any]:
     """Return the responses of a route for signed-in users."""
-    return answers(model, Unauthenticated, *refusals, status=status, headers=headers)
+    return answers(model, Unauthenticated, RateLimited, *refusals, status=status, headers=headers)
 
 
 def _refused(kinds: list[type[AppError]]) -> dict[str, Any]:

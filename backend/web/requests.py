@@ -1,4 +1,4 @@
-"""What happens around every request: its id, its access line, its headers and its limits."""
+"""What happens around every request: its id, its access line, and the size of its body."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import uuid4
 import structlog
 from flask import Flask, Response, g, request
 
+from backend.errors import PayloadTooLarge
 from backend.web.body import StrictRequest
 
 log = structlog.get_logger("backend.web")
@@ -22,6 +23,7 @@ def init_app(app: Flask) -> None:
     app.request_class = StrictRequest
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.before_request(_begin)
+    app.before_request(_refuse_large_body)
     app.after_request(_end)
 
 
@@ -33,11 +35,16 @@ def _begin() -> None:
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
+def _refuse_large_body() -> None:
+    """Refuse it on every route, also on those that never look at a body."""
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise PayloadTooLarge(max_bytes=MAX_BODY_BYTES)
+    if "Transfer-Encoding" in request.headers:
+        request.get_data()  # its length shows only now; past the limit this raises
+
+
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("X-Frame-Options", "DENY")
-    response.headers.setdefault("Cache-Control", "no-store")
     milliseconds = round((time.perf_counter() - g.started) * 1000, 1)
     route = request.url_rule.rule if request.url_rule else request.path[:200]
     log.info("request", method=request.method, route=route, status=response.status_code, ms=milliseconds)

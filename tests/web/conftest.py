@@ -23,6 +23,7 @@ from tests.worker.world import ROOT, Supabase, World
 
 Whoami = Callable[..., FlaskClient]
 NOWHERE = "http://127.0.0.1:9"
+PLENTY = "100000/second"  # what a test about something else may ask
 
 
 def settings_for(url: str, **more: str) -> Settings:
@@ -93,6 +94,9 @@ def whole_world(
         "SUPABASE_PUBLISHABLE_KEY": keys.publishable_key,
         "SUPABASE_SECRET_KEY": keys.secret_key,
         "REDIS_URL": valkey.url,
+        "RATE_LIMIT_DEFAULT": PLENTY,
+        "RATE_LIMIT_WRITE": PLENTY,
+        "RATE_LIMIT_PUBLIC": PLENTY,
         "SITE_URL": "http://127.0.0.1:3000",
     }
     yield World(postgres.url("web_world"), postgres.url("postgres", SUPERUSER), environ, keys, supabase, folder)
