@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from gunicorn.glogging import Logger
+from gunicorn.http import wsgi
 
 from backend.config import ConfigError, load_settings
 from backend.logs import configure_logging
@@ -41,6 +42,8 @@ max_requests, max_requests_jitter = 20_000, 2_000
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 # Every worker builds its own connections; preloading would share the parent's.
 preload_app = False
+forwarded_allow_ips = ""  # TRUSTED_PROXIES alone says who is believed
 logger_class = JsonLogger
 control_socket_disable = True  # it would be one file for all gunicorns of an account
 accesslog = None  # the app writes one line per request, with ids
+wsgi.SERVER = "scrip"  # callers need not know whose bugs to try

@@ -88,6 +88,10 @@ def test_missing_and_bad_variables_are_named_together() -> None:
         ("APP_ENV", "prod", "'local', 'staging' or 'production'"),
         ("PORT", "http", "valid integer"),
         ("TESTING_MODE", "maybe", "valid boolean"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8", "valid integer"),
+        ("RATE_LIMIT_DEFAULT", "lots", "must be a limit such as 300/minute"),
+        ("RATE_LIMIT_WRITE", "0/minute", "must be a limit such as 300/minute"),
+        ("RATE_LIMIT_PUBLIC", "5/minute, 7/hour", "must be a limit such as 300/minute"),
     ],
 )
 def test_a_bad_variable_is_named_with_its_mend(name: str, value: str, said: str) -> None:
