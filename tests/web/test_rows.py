@@ -1,0 +1,270 @@
+"""Python and SQL agree: names, arguments and defaults of every operation, and every key and type of what it returns."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+import pkgutil
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+from pydantic import BaseModel, TypeAdapter
+
+import backend.web
+from backend import rpc
+from tests.worker.world import World
+
+Json = Any
+UNUSED = {"custom_access_token_hook": "called by Supabase Auth, not by us"}
+DEFAULTS_DIFFER = {
+    ("refund_transaction", "p_amount"): "null is the whole of it; a caller of ours says how much",
+    ("refund_transaction", "p_reason"): "a refund by our own code has a reason",
+    ("refund_transaction", "p_idempotency_key"): "SQL wants a default after a default, and refuses null",
+}
+RPC = {
+    module.name: importlib.import_module(f"backend.rpc.{module.name}") for module in pkgutil.iter_modules(rpc.__path__)
+}
+OPERATIONS: dict[str, Callable[..., Json]] = {
+    name: function
+    for module in RPC.values()
+    for name, function in inspect.getmembers(module, inspect.isfunction)
+    if function.__module__ == module.__name__ and "caller" in inspect.signature(function).parameters
+}
+SIGNATURES = """
+select p.proname, coalesce(p.proargnames[1:p.pronargs], '{}'),
+       array(select pg_get_function_arg_default(p.oid, n) from generate_series(1, p.pronargs) n)
+  from pg_proc p where p.pronamespace = 'public'::regnamespace
+"""
+
+# What clients are shown: the model in backend/web, and what the web layer adds to a row before it is one.
+SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
+    "get_me": ("Me", lambda row: {**row, "email": "somebody@example.test"}),
+    "get_credit_balance": ("Balance", lambda row: row),
+    "get_balance_at": ("BalanceAt", lambda row: row),
+    "admin_get_balance_at": ("BalanceAt", lambda row: row),
+    "get_credit_usage": ("Usage", lambda row: row),
+    "list_credit_transactions": ("TransactionPage", lambda row: row),
+    "list_ledger_keys": ("LedgerKeyList", lambda rows: {"data": rows}),
+    "list_models": ("ModelList", lambda rows: {"data": rows}),
+    "quote_generation": ("Quote", lambda row: row),
+    "create_generation": ("Generation", lambda row: with_urls(row)),
+    "cancel_generation": ("Generation", lambda row: with_urls(row)),
+    "get_generation": ("Generation", lambda row: with_urls(row)),
+    "list_generations": ("GenerationPage", lambda row: {**row, "data": [with_urls(one) for one in row["data"]]}),
+}
+INTERNAL = {
+    "reserve_credits", "grant_credits", "confirm_reservation", "release_reservation", "renew_reservation",
+    "refund_transaction", "sweep_credits", "verify_ledger", "trial_balance", "claim_generation",
+    "heartbeat_generation", "complete_generation", "fail_generation", "sweep_generations", "list_dispatchable",
+    "get_schema_version", "export_credit_transactions", "list_unsigned_heads", "store_checkpoints",
+}  # fmt: skip
+
+
+def with_urls(generation: Json) -> Json:
+    """A generation as outputs.py leaves it."""
+    return {**generation, "outputs": [{**output, "url": "http://x/y"} for output in generation["outputs"]]}
+
+
+def models() -> dict[str, type[BaseModel]]:
+    """Every model of backend/web, by name."""
+    modules = [importlib.import_module(f"backend.web.{m.name}") for m in pkgutil.iter_modules(backend.web.__path__)]
+    return {
+        name: found
+        for module in modules
+        for name, found in inspect.getmembers(module, inspect.isclass)
+        if issubclass(found, BaseModel)
+    }
+
+
+def shape(value: Json) -> Json:
+    """The keys and JSON types of a value, with a list's elements in order."""
+    if isinstance(value, dict):
+        return {key: shape(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [shape(one) for one in value]
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+
+
+class Story:
+    """Calls every operation as its caller does, through PostgREST, and keeps what came back."""
+
+    def __init__(self, world: World) -> None:
+        self.user, self.boss = world.new_user(), world.new_user()
+        self.service, self.anon = world.deps.rpc.as_service(), world.deps.rpc.as_anon()
+        self.answers: dict[str, list[Json]] = {name: [] for name in OPERATIONS}
+        world.connection.execute("insert into private.user_roles values (%s, 'support')", [self.boss.id])
+        self._credits()
+        self._generations()
+        self._receipts()
+
+    def call(self, name: str, caller: Any, **arguments: Json) -> Json:
+        """One call; an operation that does not exist (yet) is an error of the story."""
+        answer = OPERATIONS[name](caller, **arguments)
+        self.answers[name].append(answer)
+        return answer
+
+    def _key(self) -> str:
+        return uuid.uuid4().hex
+
+    def _credits(self) -> None:
+        me, service = self.user.caller, self.service
+        later = datetime.now(UTC).replace(year=2100).isoformat()
+        for expires in (None, later):
+            grant = {"amount": 20, "source": "purchase", "expires_at": expires, "reason": "test"}
+            self.call("grant_credits", service, user_id=self.user.id, idempotency_key=self._key(), **grant)
+        holds = [self.call("reserve_credits", me, amount=3, idempotency_key=self._key()) for _ in range(3)]
+        self.call("renew_reservation", service, reservation_id=holds[0]["id"], ttl_seconds=1200)
+        self.call("confirm_reservation", service, reservation_id=holds[0]["id"], amount=2)
+        self.call("release_reservation", service, reservation_id=holds[1]["id"], reason="test")
+        rows = self.call("list_credit_transactions", me)["data"]
+        refund = {"transaction_id": rows[0]["id"], "amount": 1, "reason": "test", "idempotency_key": self._key()}
+        self.call("refund_transaction", service, **refund)
+        self.call("list_credit_transactions", me, before=rows[0]["id"], limit=1)
+        self.call("get_credit_balance", me)
+        for caller in (me, self.boss.caller):
+            self.call("get_me", caller)
+        self.call("get_balance_at", me, at=later)
+        self.call("admin_get_balance_at", self.boss.caller, user_id=self.user.id, at=later)
+        self.call("sweep_credits", service)
+        self.call("verify_ledger", service)
+        self.call("trial_balance", service)
+        self.call("get_schema_version", service)
+
+    def _generations(self) -> None:
+        me, service = self.user.caller, self.service
+        self.call("list_models", self.anon)
+        ask = {"model_id": "local/picture", "prompt": "a fox", "params": {"num_images": 1}}
+        self.call("quote_generation", me, **ask)
+        started = [self.call("create_generation", me, **ask, idempotency_key=self._key()) for _ in range(5)]
+        self.call("cancel_generation", me, generation_id=started[0]["id"])
+        claims = [self.call("claim_generation", service, generation_id=g["id"], worker="w") for g in started[1:4]]
+        ours = [{"generation_id": claim["id"], "attempt": claim["attempt"]} for claim in claims]
+        self.call("heartbeat_generation", service, **ours[0], progress=0.5, provider_request_id="p-1")
+        file = {"path": "x/0.png", "kind": "image", "width": 8, "height": 8, "format": "png", "bytes": 10}
+        self.call("complete_generation", service, **ours[0], outputs=[file], credits=3, cost_micros=7)
+        for one, retryable in zip(ours[1:], (True, False), strict=True):
+            failure = {"error_code": "provider_failed", "error_message": "no", "retryable": retryable}
+            self.call("fail_generation", service, **one, **failure)
+        self.call("claim_generation", service, generation_id=started[0]["id"], worker="w")
+        for generation in started:
+            self.call("get_generation", me, generation_id=generation["id"])
+        self.call("list_generations", me)
+        self.call("list_generations", me, before=started[3]["id"], limit=1, status="succeeded")
+        self.call("sweep_generations", service)
+        self.call("list_dispatchable", service)
+
+    def _receipts(self) -> None:
+        me, service = self.user.caller, self.service
+        for by in ("day", "action", "model"):
+            self.call("get_credit_usage", me, by=by)
+        unsigned = self.call("list_unsigned_heads", service)
+        heads = [{**head, "signature": "0" * 128} for head in unsigned["heads"]]
+        self.call("store_checkpoints", service, public_key="1" * 64, day=unsigned["day"], checkpoints=heads)
+        self.call("list_ledger_keys", self.anon)
+        self.call("export_credit_transactions", me)
+
+
+@pytest.fixture(scope="module")
+def story(whole_world: World) -> Iterator[Story]:
+    """Every operation, called for real."""
+    whole_world.clear()
+    yield Story(whole_world)
+
+
+@pytest.fixture
+def signatures(world: World) -> dict[str, dict[str, str | None]]:
+    """Name -> argument -> default, as PostgreSQL has them."""
+    rows = world.connection.execute(SIGNATURES).fetchall()
+    return {name: dict(zip(arguments, defaults, strict=True)) for name, arguments, defaults in rows}
+
+
+def calls() -> dict[str, tuple[str, dict[str, str]]]:
+    """Python function -> the operation that it calls, and SQL argument -> its own parameter, read from the source."""
+    found = {}
+    for name, function in OPERATIONS.items():
+        for node in ast.walk(ast.parse(inspect.getsource(function))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "call":
+                assert isinstance(node.args[0], ast.Constant)
+                sent = {str(k.arg): ast.unparse(k.value) for k in node.keywords}
+                found[name] = (str(node.args[0].value), sent)
+    return found
+
+
+def test_every_operation_has_its_python_function_of_the_same_name(signatures: dict[str, Any]) -> None:
+    """One search finds both; what has none is named with its reason."""
+    assert {name: called for name, (called, _) in calls().items() if name != called} == {}
+    assert set(OPERATIONS) | set(UNUSED) == set(signatures)
+
+
+def test_every_argument_has_its_name_and_default_in_both(signatures: dict[str, dict[str, str | None]]) -> None:
+    """A misspelt argument is a 404 from PostgREST; a default that differs is a surprise."""
+    for name, (operation, sent) in calls().items():
+        assert list(sent) == list(signatures[operation]), name
+        parameters = inspect.signature(OPERATIONS[name]).parameters
+        for argument, default in signatures[operation].items():
+            if (name, argument) in DEFAULTS_DIFFER:
+                continue
+            ours = parameters[sent[argument]].default
+            assert (ours is inspect.Parameter.empty) == (default is None), f"{name}({argument}): one side has a default"
+            if default is not None:
+                theirs = default.partition("::")[0].strip("'")
+                assert theirs == ("NULL" if ours is None else str(ours)), f"{name}({argument})"
+
+
+def test_every_operation_is_called_here(story: Story) -> None:
+    """A new one must say what it answers: shown to clients, and as which model, or not."""
+    assert [name for name, answers in story.answers.items() if not answers] == []
+    assert set(SHOWN) | INTERNAL == set(OPERATIONS)
+    assert not set(SHOWN) & INTERNAL
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_what_clients_are_shown_has_the_declared_keys_and_types(story: Story, name: str) -> None:
+    """Exactly: none missing, none unknown, nothing converted. SQL sends the row; pydantic declares it."""
+    model, adapt = SHOWN[name]
+    for answer in story.answers[name]:
+        row = adapt(answer)
+        validated = models()[model].model_validate_json(json.dumps(row), strict=True)
+        declared = validated.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        assert shape(declared) == shape(row), name
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_every_answer_is_what_its_function_says(story: Story, name: str) -> None:
+    """The return annotation is not a wish."""
+    declared = TypeAdapter(get_type_hints(OPERATIONS[name])["return"])
+    for answer in story.answers[name]:
+        declared.validate_python(answer, strict=True)
+
+
+def test_the_story_has_seen_every_state(story: Story) -> None:
+    """Otherwise a key that only some rows have would not have been compared."""
+    rows = [row for name in ("get_generation", "create_generation") for row in story.answers[name]]
+    assert {row["status"] for row in rows} >= {"queued", "succeeded", "failed", "canceled"}
+    assert any(row["error"] for row in rows) and any(row["outputs"] for row in rows)
+    assert {me["role"] for me in story.answers["get_me"]} == {None, "support"}
+    assert any(answer is None for answer in story.answers["claim_generation"])
+
+
+def test_a_row_that_differs_is_seen(story: Story) -> None:
+    """A key more, a key less, another type: each makes the comparison fail."""
+    row = story.answers["get_credit_balance"][0]
+    balance = models()["Balance"]
+    for other in ({**row, "balance": "5"}, {key: row[key] for key in row if key != "held"}):
+        with pytest.raises(ValueError, match="validation error"):
+            balance.model_validate_json(json.dumps(other), strict=True)
+    declared = balance.model_validate_json(json.dumps({**row, "extra": 1}), strict=True)
+    assert shape(declared.model_dump(mode="json", exclude_unset=True)) != shape({**row, "extra": 1})
+
+
+def test_no_source_calls_an_operation_past_backend_rpc() -> None:
+    """`.call("name"` lives in backend/rpc and nowhere else."""
+    root = Path(rpc.__path__[0]).parent
+    outside = [p for p in root.rglob("*.py") if p.parent.name != "rpc" and '.call("' in p.read_text()]
+    assert outside == []
