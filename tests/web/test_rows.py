@@ -23,6 +23,7 @@ from tests.worker.world import World
 Json = Any
 UNUSED = {"custom_access_token_hook": "called by Supabase Auth, not by us"}
 DEFAULTS_DIFFER = {
+    ("quote_generation", "p_params"): "a default for clients that call SQL themselves; ours always has params",
     ("refund_transaction", "p_amount"): "null is the whole of it; a caller of ours says how much",
     ("refund_transaction", "p_reason"): "a refund by our own code has a reason",
     ("refund_transaction", "p_idempotency_key"): "SQL wants a default after a default, and refuses null",
