@@ -65,9 +65,10 @@ def run(options: argparse.Namespace) -> None:
             logins = seed_users(stack.supabase_url, stack.keys, stack.database_url, places)
             note_address(stack.web_url)
             show_welcome(stack, logins)
-            while True:
-                time.sleep(0.5)
-                stack.supervisor.check()
+            with environment.noted(places.environment, stack.operator_environment()):
+                while True:
+                    time.sleep(0.5)
+                    stack.supervisor.check()
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -25,6 +25,11 @@ class Login:
     password: str
 
 
+def demo_email(role: str) -> str:
+    """The address of the demo account with this role."""
+    return f"{role}@example.com"
+
+
 class SeedFailed(RuntimeError):
     """Auth refused to make a demo user."""
 
@@ -46,7 +51,7 @@ def _load_logins(places: Places) -> list[Login]:
         made = {role: secrets.token_urlsafe(9) for role in ROLES}
         write_private(places.logins, json.dumps(made, indent=2))
     passwords = json.loads(places.logins.read_text())
-    return [Login(role, f"{role}@example.com", passwords[role]) for role in ROLES]
+    return [Login(role, demo_email(role), passwords[role]) for role in ROLES]
 
 
 def _as_admin(keys: Keys) -> dict[str, str]:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from scripts.local.secrets import write_private
 
 # What the stack decides itself. A developer's shell may hold the address of a real project: it must not leak in.
 PROVIDED = (
@@ -37,6 +42,17 @@ def for_child(given: Mapping[str, str], environ: Mapping[str, str] = os.environ)
     """The caller's environment without what the stack decides, and what it decided instead."""
     kept = {name: value for name, value in environ.items() if name not in PROVIDED and name not in LIBPQ}
     return kept | {"PYTHONUNBUFFERED": "1", "NO_PROXY": HERE, "no_proxy": HERE} | dict(given)
+
+
+@contextmanager
+def noted(path: Path, given: Mapping[str, str]) -> Iterator[None]:
+    """Keep variables in a file that a shell can read and nobody else, for as long as they are true."""
+    path.unlink(missing_ok=True)
+    write_private(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in given.items()))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def clean_own() -> None:

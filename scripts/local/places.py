@@ -50,6 +50,11 @@ class Places:
     def logins(self) -> Path:
         return self.home / "logins.json"
 
+    @property
+    def environment(self) -> Path:
+        """The variables of the stack that runs, for `set -a; . .local/environment` and for doctor.py --local."""
+        return self.home / "environment"
+
 
 class AlreadyRunning(RuntimeError):
     """Another stack uses this data folder."""

@@ -95,6 +95,10 @@ class Stack:
             "WORKER_GRACE_SECONDS": "5",
         }
 
+    def operator_environment(self) -> dict[str, str]:
+        """The same with the database, for scripts."""
+        return self.app_environment() | {"DATABASE_URL": self.database_url}
+
     def _supabase_env(self) -> dict[str, str]:
         return {"PGPASSWORD": self.postgres.password}  # on the command line everybody could read it
 

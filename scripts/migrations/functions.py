@@ -44,11 +44,11 @@ def reapply(
     fresh_session(connection)
     with connection.transaction() as transaction:
         assert_held(connection)
-        before = _snapshot(connection)
+        before = snapshot(connection)
         for checked in ("off", "on") if strict else ("off",):
             connection.execute(f"set local check_function_bodies = {checked}")
             _load(connection, functions)
-        after = _snapshot(connection)
+        after = snapshot(connection)
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         if not changed or not keep:
             raise Rollback(transaction)
@@ -61,7 +61,8 @@ def _load(connection: Connection, functions: Sequence[FunctionFile]) -> None:
             run_statement(connection, function.path, statement)
 
 
-def _snapshot(connection: Connection) -> dict[str, str]:
+def snapshot(connection: Connection) -> dict[str, str]:
+    """Return every function and trigger with all that can be set about it; inside a transaction."""
     connection.execute("set local search_path = pg_catalog")  # so that names come out with their schema
     rows = connection.execute(_SNAPSHOT).fetchall()
     connection.execute("set local search_path to default")

@@ -1,0 +1,1 @@
+"""What scripts/doctor.py is made of: one module per subject, each check a function that returns findings."""
