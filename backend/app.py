@@ -10,7 +10,7 @@ from flask_openapi.blueprint import APIBlueprint
 from backend.config import Settings, load_settings
 from backend.deps import Deps, build_deps
 from backend.logs import configure_logging
-from backend.web import credits, docs, errors, generations, health, me, models, openapi, requests, security
+from backend.web import credits, docs, errors, generations, health, me, models, openapi, receipts, requests, security
 from backend.web.auth import public, user
 from backend.web.limits import HEADERS, Limits, count
 from backend.web.tokens import Tokens
@@ -20,6 +20,7 @@ ROUTES = (
     (health.bp, public),
     (docs.bp, public),
     (models.bp, public),
+    (receipts.bp, public),
     (me.bp, user),
     (credits.bp, user),
     (generations.bp, user),

@@ -19,7 +19,7 @@ from scripts.local.valkey import Valkey
 ROOT = Path(__file__).parent.parent
 OURS = ("APP_ENV", "TESTING_MODE", "SUPABASE_", "DATABASE_URL", "REDIS_URL", "SITE_URL", "CORS_ORIGINS", "LOG_LEVEL")
 OURS += ("WEB_CONCURRENCY", "PORT", "STRIPE_", "FAL_", "SMTP_URL", "MAIL_FROM", "TRUSTED_PROXIES", "METRICS_TOKEN")
-OURS += ("SENTRY_DSN", "S3_", "RATE_LIMIT_", "PROMETHEUS_", "WORKER_", "SCHEDULE_")
+OURS += ("SENTRY_DSN", "S3_", "RATE_LIMIT_", "PROMETHEUS_", "WORKER_", "SCHEDULE_", "LEDGER_")
 LIBPQ = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSERVICE", "PGSSLMODE", "PGOPTIONS", "PGPASSFILE")
 
 # The developer's shell must not leak into tests, nor tests into a proxy.

@@ -22,6 +22,18 @@ def list_credit_transactions(caller: Caller, *, before: int | None = None, limit
     return page
 
 
+def get_balance_at(caller: Caller, *, at: str) -> Json:
+    """Return the user's posted credits at a time."""
+    found: Json = caller.call("get_balance_at", p_at=at)
+    return found
+
+
+def get_credit_usage(caller: Caller, *, since: str | None = None, until: str | None = None, by: str = "day") -> Json:
+    """Return what was spent in [since, until), by day, action or model."""
+    found: Json = caller.call("get_credit_usage", p_from=since, p_to=until, p_by=by)
+    return found
+
+
 def reserve_credits(
     caller: Caller, *, amount: int, idempotency_key: str, ttl_seconds: int = 900, reference: str | None = None
 ) -> Json:

@@ -109,10 +109,24 @@ def answers(
 
 
 def user_answers(
-    model: type[Answer], *refusals: type[AppError], status: int = 200, headers: dict[str, str] | None = None
+    model: type[Answer],
+    *refusals: type[AppError],
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    otherwise: type[Answer] | None = None,
 ) -> dict[str | int, Any]:
-    """Return the responses of a route for signed-in users."""
-    return answers(model, Unauthenticated, RateLimited, *refusals, status=status, headers=headers)
+    """Return the responses of a route for signed-in users; `otherwise` is a second shape of its success."""
+    responses = answers(model, Unauthenticated, RateLimited, *refusals, status=status, headers=headers)
+    if otherwise:
+        shapes = [{"$ref": f"#/components/schemas/{one.__name__}"} for one in (model, otherwise)]
+        responses[status]["content"] = {"application/json": {"schema": {"anyOf": shapes}}}
+    return responses
+
+
+def file_answers(description: str, *media: str) -> dict[str | int, Any]:
+    """Return the responses of a route that answers signed-in users with a file."""
+    content = {one: {"schema": {"type": "string"}} for one in media}
+    return {**user_answers(Answer), 200: {"description": description, "content": content}}
 
 
 def _refused(kinds: list[type[AppError]]) -> dict[str, Any]:

@@ -75,67 +75,6 @@ class GenerationQuery(Query):
     status: Status | None = None
 
 
-class TransactionQuery(Query):
-    """Which page of the ledger."""
-
-    before: Whole | None = Field(None, ge=1, le=2**63 - 1, description="The last id of the page before.")
-    limit: Whole = Field(50, ge=1, le=200)
-
-
-class Expiring(BaseModel):
-    """Credits that end on one day."""
-
-    credits: int
-    expires_at: datetime | None
-
-
-class Balance(Answer):
-    """A wallet as of now: available = balance - held."""
-
-    balance: int
-    held: int
-    available: int
-    low_balance: bool
-    expiring: list[Expiring]
-
-
-class Me(Answer):
-    """The signed-in user."""
-
-    id: UUID
-    email: str | None
-    display_name: str | None
-    avatar_path: str | None
-    marketing_consent: bool
-    role: Literal["support", "admin", "owner"] | None
-    created_at: datetime
-    credits: Balance
-
-
-class Transaction(BaseModel):
-    """One row of the ledger; it never changes."""
-
-    id: int
-    kind: str
-    amount: int
-    balance_after: int
-    absorbed: int
-    contra: str
-    reservation_id: UUID | None
-    reverses_id: int | None
-    lots: list[dict[str, Any]]
-    actor: str
-    reason: str | None
-    created_at: datetime
-
-
-class TransactionPage(Answer):
-    """One page of the ledger, newest first."""
-
-    data: list[Transaction]
-    has_more: bool
-
-
 class Price(BaseModel):
     """base_credits + unit_credits for each unit."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 from pathlib import Path
@@ -11,6 +12,13 @@ def load_password(path: Path) -> str:
     """The password kept in a file, made up on first use."""
     if not path.exists():
         write_private(path, secrets.token_hex(16))
+    return path.read_text()
+
+
+def load_signing_key(path: Path) -> str:
+    """The key that signs checkpoints of the ledger, as base64; made up on first use, then the same for ever."""
+    if not path.exists():
+        write_private(path, base64.b64encode(secrets.token_bytes(32)).decode())
     return path.read_text()
 
 

@@ -48,13 +48,22 @@ def test_errors_are_swallowed_in_one_place_only(sql: Sql) -> None:
 
 def test_only_functions_that_take_the_user_from_the_token_are_open_to_users(sql: Sql) -> None:
     """Regression: A1. Nothing is executable by PUBLIC or anon, nor names a user and is executable by one."""
-    assert names(sql, "has_function_privilege('anon', p.oid, 'execute')") == {"list_models"}
+    for_everyone = {"list_models", "list_ledger_keys"}
+    assert names(sql, "has_function_privilege('anon', p.oid, 'execute')") == for_everyone
     for_users = names(sql, "has_function_privilege('authenticated', p.oid, 'execute')")
     vaults = {name for name in for_users if name.startswith("private.")}
-    assert for_users - vaults == {name.removeprefix("private.") for name in vaults} | {"list_models"}
-    assert (
-        names(sql, "has_function_privilege('authenticated', p.oid, 'execute') and 'p_user_id' = any(p.proargnames)")
-        == set()
+    assert for_users - vaults == {name.removeprefix("private.") for name in vaults} | for_everyone
+    naming = names(
+        sql, "has_function_privilege('authenticated', p.oid, 'execute') and 'p_user_id' = any(p.proargnames)"
     )
+    assert {name for name in naming if not name.removeprefix("private.").startswith("admin_")} == set()
     definers = names(sql, "p.prosecdef and has_function_privilege('authenticated', p.oid, 'execute')")
     assert definers == vaults, "what runs as the owner lives where PostgREST does not reach"
+
+
+def test_every_admin_operation_asks_for_the_role(sql: Sql) -> None:
+    """Before anything else, in the table of roles: a claim can be an hour old."""
+    vaults = names(sql, "p.pronamespace = 'private'::regnamespace and p.proname like 'admin\\_%'")
+    assert vaults
+    guarded = names(sql, "p.prosrc ~ '^\\s*(declare[^;]*(;[^;]*)*;)?\\s*begin\\s+perform private\\.require_role\\('")
+    assert vaults - guarded == set()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from backend.config import ConfigError, Settings, load_settings, variables
 
@@ -90,7 +93,7 @@ def test_missing_and_bad_variables_are_named_together() -> None:
         ("TESTING_MODE", "maybe", "valid boolean"),
         ("TRUSTED_PROXIES", "10.0.0.0/8", "valid integer"),
         ("RATE_LIMIT_DEFAULT", "lots", "must be a limit such as 300/minute"),
-        ("RATE_LIMIT_WRITE", "0/minute", "must be a limit such as 300/minute"),
+        ("RATE_LIMIT_WRITE", "0/hour", "must be a limit such as 300/minute"),
         ("RATE_LIMIT_PUBLIC", "5/minute, 7/hour", "must be a limit such as 300/minute"),
     ],
 )
@@ -152,3 +155,24 @@ def test_env_example_loads_once_filled_in() -> None:
     settings = load_settings({**example, **GOOD})
     defaults = {name: field.default for name, field in Settings.model_fields.items() if not field.is_required()}
     assert {name: getattr(settings, name) for name in defaults} == defaults
+
+
+def test_the_signing_key_may_be_base64_or_pem() -> None:
+    """Both are the same key; neither shows in a repr, and anything else is named."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    texts = [base64.b64encode(key.private_bytes_raw()).decode(), pem, pem.replace("\n", "\\n")]
+    for text in texts:
+        settings = load_settings({**GOOD, "LEDGER_SIGNING_KEY": text})
+        assert settings.ledger_signing_key is not None
+        assert settings.ledger_signing_key.public_key() == key.public_key()
+        assert "ledger_signing_key" not in repr(settings)
+    assert load_settings(GOOD).ledger_signing_key is None
+    for text in (
+        "abc",
+        base64.b64encode(b"short").decode(),
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+    ):
+        assert problems(LEDGER_SIGNING_KEY=text) == [
+            "LEDGER_SIGNING_KEY is no Ed25519 private key: expected 32 bytes as base64, or PEM without a password"
+        ]

@@ -48,7 +48,9 @@ begin
     p_reservation_id => v_usage.reservation_id, p_reverses_id => v_usage.id, p_tidy_after => v_tidy_after,
     p_key => p_idempotency_key, p_digest => v_digest);
   insert into public.usage_logs (user_id, action, credits, reference, metadata, created_at)
-  values (w.user_id, 'refund', -v_amount, 'transaction:' || v_usage.id, '{}', t.created_at);
+  values (w.user_id, 'refund', -v_amount, 'transaction:' || v_usage.id, coalesce((
+    select jsonb_build_object('model', g.model_id) from public.generations g where g.reservation_id = v_usage.reservation_id), '{}'),
+    t.created_at);
   return t;
 end
 $$;

@@ -1,5 +1,6 @@
 -- verify_ledger(p_wallet_id) -> rows of problems, none when sound      called by: operators, backend/rpc/credits.py as service_role
--- Recomputes the books of one wallet or of all (null): the chain, the running balance, and what wallet, lots and holds must sum to.
+-- Recomputes the books of one wallet or of all (null): the chain, its checkpoints, the running balance, and what wallet, lots and holds
+-- must sum to. Signatures are checked offline, by scripts/verify_receipt.py.
 create or replace function public.verify_ledger(p_wallet_id uuid default null)
 returns table (wallet_id uuid, transaction_id bigint, problem text, detail jsonb)
 language sql
@@ -30,6 +31,13 @@ as $$
   union all
   select l.wallet_id, l.id, 'balance_after_wrong', jsonb_build_object('balance_after', l.balance_after, 'recomputed', l.running)
   from ledger l where l.balance_after <> l.running
+  union all
+  select c.wallet_id, c.transaction_id, 'checkpoint_differs',
+    jsonb_build_object('day', c.day, 'ledger_head', c.ledger_head, 'balance', c.balance)
+  from private.ledger_checkpoints c
+  where (p_wallet_id is null or c.wallet_id = p_wallet_id) and not exists (
+    select from ledger l
+    where l.id = c.transaction_id and l.wallet_id = c.wallet_id and l.hash = c.ledger_head and l.balance_after = c.balance)
   union all
   select w.id, null, 'last_row_missing', jsonb_build_object('ledger_head', w.ledger_head, 'last_hash', w.head)
   from wallet w where w.ledger_head <> w.head

@@ -1,0 +1,16 @@
+"""What admins may do; each operation looks the role up in the database."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from backend.rpc.client import Caller
+
+Json = dict[str, Any]
+
+
+def admin_get_balance_at(caller: Caller, *, user_id: UUID | str, at: str) -> Json:
+    """Return anybody's posted credits at a time."""
+    found: Json = caller.call("admin_get_balance_at", p_user_id=user_id, p_at=at)
+    return found

@@ -1,0 +1,1 @@
+"""Receipts of the ledger, checked with the Python standard library alone."""
