@@ -24,6 +24,7 @@ PROVIDED = (
     "REDIS_URL",
     "SITE_URL",
     "CORS_ORIGINS",
+    "LEDGER_SIGNING_KEY",
     "PORT",
 )
 LIBPQ = (

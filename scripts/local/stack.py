@@ -16,6 +16,7 @@ from scripts.local.places import ROOT, Places, set_old_logs_aside
 from scripts.local.ports import Ports
 from scripts.local.postgres import Postgres
 from scripts.local.processes import Child, ProcessFailed, start
+from scripts.local.secrets import load_signing_key
 from scripts.local.supabase.keys import Keys, load_or_create_keys
 from scripts.local.supervisor import Supervisor, Tell
 from scripts.local.valkey import Valkey
@@ -91,6 +92,7 @@ class Stack:
             "REDIS_URL": self.valkey.url,
             "SITE_URL": self.web_url,
             "CORS_ORIGINS": f"{self.web_url},http://localhost:3000",
+            "LEDGER_SIGNING_KEY": load_signing_key(self.places.supabase / "ledger_key"),
             "PORT": str(self.ports.web),
             "WORKER_GRACE_SECONDS": "5",
         }
