@@ -123,7 +123,7 @@ def test_two_sweeps_and_a_late_worker_settle_once(connect: Connect) -> None:
     assert sql.problems() == []
 
 
-# Regression: T4. Every pair of money operations races on one wallet; the books are sound whoever wins.
+# Every pair of money operations races on one wallet; the books are sound whoever wins.
 Operation = Callable[[Sql, Json], Json]
 OPERATIONS: dict[str, Operation] = {
     "reserve": lambda s, at: s.reserve(at["user"], 3),
@@ -149,7 +149,7 @@ OPERATIONS: dict[str, Operation] = {
 
 
 def test_every_pair_of_money_operations_races(connect: Connect) -> None:
-    """Lots and holds expire in the middle of it; no deadlock, nothing created or lost."""
+    """Regression: T4. Lots and holds expire in the middle of it; no deadlock, nothing created or lost."""
     sql = connect()
     sql.connection.execute("update models set hold_seconds = 600 where id = 'local/picture'")
     pairs = [(a, b) for a in OPERATIONS for b in OPERATIONS if a <= b]

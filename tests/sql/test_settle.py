@@ -112,13 +112,13 @@ def test_an_unknown_reservation_is_not_found(sql: Sql) -> None:
             operation(sql, {"id": str(uuid.uuid4())})
 
 
-# More than the hold, and after the hold: the declared policy. Regressions: H13, H14, H19.
+# More than the hold, and after the hold: the declared policy.
 # 10 credits, a hold of 6 (4 more available), confirm 12: (taken, absorbed, balance).
 @pytest.mark.parametrize(
     ("policy", "taken", "absorbed", "balance"), [("collect", 10, 2, 0), ("debt", 12, 0, -2), ("absorb", 6, 6, 4)]
 )
 def test_more_than_the_hold_follows_the_policy(sql: Sql, policy: str, taken: int, absorbed: int, balance: int) -> None:
-    """Work that cost more than its estimate."""
+    """Regression: H19, work that cost more than its estimate."""
     alice = sql.new_user(credits=10)
     settled = confirm(sql, sql.reserve(alice, 6, late_settle=policy), 12)
     assert (settled["confirmed_amount"], settled["absorbed_amount"]) == (taken, absorbed)
@@ -132,7 +132,7 @@ def test_more_than_the_hold_follows_the_policy(sql: Sql, policy: str, taken: int
     [("collect", 10, 6), ("collect", 4, 4), ("collect", 0, 0), ("debt", 10, 6), ("debt", 0, 6), ("absorb", 10, 0)],
 )
 def test_a_late_settle_follows_the_policy(sql: Sql, how: str, policy: str, left: int, taken: int) -> None:
-    """The hold of 6 has ended and the user has `left` credits when the result arrives; no sweeper ran."""
+    """Regression: H13, H14. The hold of 6 has ended, `left` credits are there when the result comes; no sweeper ran."""
     alice = sql.new_user(credits=10)
     hold = sql.reserve(alice, 6, lasts=60, late_settle=policy)
     if how == "released":
