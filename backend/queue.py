@@ -21,6 +21,7 @@ EMAILS = "emails"
 MAINTENANCE = "maintenance"
 QUEUES = (HIGH, DEFAULT, LOW, EMAILS, MAINTENANCE)
 
+UNCONFIRMED = "scrip:unconfirmed"  # a set of reservations whose price could not be taken at once
 RUN_GENERATION = "backend.worker.jobs.run_generation"
 
 # Only a backstop against a job that hangs for ever: leases and each model's own time-out end it long before.
@@ -68,6 +69,19 @@ class Queue:
                 return False
             self._push(queue, job_id, generation_id, request_id, unique=False)
         return True
+
+    def note_unconfirmed(self, reservation_id: str) -> None:
+        """Remember a reservation that is still to be confirmed."""
+        self._redis.sadd(UNCONFIRMED, reservation_id)
+
+    def unconfirmed(self, limit: int) -> list[str]:
+        """Return some of the reservations that are still to be confirmed."""
+        found = self._redis.srandmember(UNCONFIRMED, limit)
+        return [one.decode() for one in found if isinstance(one, bytes)] if isinstance(found, list) else []
+
+    def forget_unconfirmed(self, reservation_id: str) -> None:
+        """Its confirmation is decided."""
+        self._redis.srem(UNCONFIRMED, reservation_id)
 
     def ping(self) -> None:
         """Raise RedisError unless Redis answers."""

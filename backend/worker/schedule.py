@@ -15,7 +15,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from backend.config import ConfigError, Settings, load_settings
-from backend.core import generations
+from backend.core import charges, generations
 from backend.core.checkpoints import Checkpoints
 from backend.deps import Deps, build_deps
 from backend.errors import AppError
@@ -67,6 +67,7 @@ def periodic_jobs(settings: Settings) -> list[Periodic]:
         Periodic("sweep_generations", sweep, generations.sweep),
         Periodic("sweep_credits", sweep * 6, _sweep_credits),
         Periodic("dispatch", settings.schedule_dispatch_seconds, generations.dispatch),
+        Periodic("charges", sweep, charges.take_noted),
         Periodic("checkpoints", settings.schedule_checkpoint_seconds, Checkpoints().sign),
     ]
 

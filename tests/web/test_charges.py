@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response
+from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
-from backend.errors import InvalidState
+from backend.core import charges
+from backend.errors import InvalidState, Unavailable
+from backend.rpc.credits import confirm_reservation
 from backend.web.auth import user
 from backend.web.charges import consume_credits, require_auth, require_credits
 from tests.web.person import Person
@@ -123,6 +129,90 @@ def test_a_repeat_of_the_key_does_not_run_the_view_again(shop: Shop, alice: Pers
     buy(alice, "k-2")
     check_shape(buy(alice, "k-2"), 409, "idempotency_key_reused")
     assert (shop.ran, alice.available()) == (2, 20)
+
+
+def held(world: World, person: Person) -> str:
+    """The id of the newest reservation."""
+    query = "select id from public.credit_reservations where wallet_id = %s order by created_at desc limit 1"
+    return str(world.sql.one(query, world.sql.wallet(person.id)))
+
+
+def test_a_stream_is_paid_for_when_it_is_complete(shop: Shop, alice: Person, world: World) -> None:
+    """Held while it runs, taken at its end."""
+    seen: list[tuple[int, int, int]] = []
+
+    def pieces() -> Iterator[str]:
+        yield "one"
+        seen.append(world.figures(alice.user))
+        yield "two"
+
+    shop.do = lambda: Response(pieces())
+    assert buy(alice).text == "onetwo"
+    assert (seen, world.figures(alice.user)) == ([(25, 5, 20)], (20, 0, 20))
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_stream_that_breaks_off_gives_it_back(shop: Shop, alice: Person, world: World, status: int) -> None:
+    """Whatever it had said before; one that is a failure from the start, too."""
+
+    def pieces() -> Iterator[str]:
+        yield "one"
+        if status == 200:
+            raise KeyError("bug")
+
+    shop.do = lambda: Response(pieces(), status=status)
+    answer = buy(alice)
+    with nullcontext() if status == 500 else pytest.raises(KeyError):
+        answer.get_data()
+    answer.close()
+    assert world.figures(alice.user) == (25, 0, 25)
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "it was taken after all", "the hold ran out", "the hold was swept"])
+def test_when_the_price_cannot_be_taken_at_once_it_is_taken_later(
+    shop: Shop, alice: Person, world: World, meanwhile: str
+) -> None:
+    """The database goes away after the view succeeded: the answer is sent, and in the end it is paid for once."""
+
+    def succeed_and_lose_the_database() -> dict[str, bool]:
+        world.supabase.down = ("/rest",)
+        return {"polished": True}
+
+    shop.do = succeed_and_lose_the_database
+    answer = buy(alice)
+    assert (answer.status_code, answer.json) == (200, {"polished": True})
+    with pytest.raises(Unavailable):
+        charges.take_noted(world.deps)
+    world.supabase.down = ()
+    assert world.figures(alice.user) == (25, 5, 20)
+    if meanwhile == "it was taken after all":
+        confirm_reservation(world.deps.rpc.as_service(), reservation_id=held(world, alice))
+    if meanwhile.startswith("the hold"):
+        query = "update public.credit_reservations set expires_at = private.clock() where id = %s"
+        world.connection.execute(query, [held(world, alice)])
+    if meanwhile == "the hold was swept":
+        world.connection.execute("select private.lock_wallet(%s)", [world.sql.wallet(alice.id)])
+    assert [charges.take_noted(world.deps) for _ in range(2)] == [{"taken": 1}, {"taken": 0}]
+    assert (world.figures(alice.user), world.ledger(alice.user)[1:]) == ((20, 0, 20), [("usage", -5)])
+    assert world.sql.problems(world.sql.wallet(alice.id)) == []
+
+
+def test_when_nothing_can_be_noted_either_the_log_says_so(world: World) -> None:
+    """Database and Redis away at once: it does not raise, so the answer is sent; the hold runs out."""
+    deps = world.variant(REDIS_URL="redis://127.0.0.1:9/0")
+    with capture_logs() as lines:
+        world.supabase.down = ("/rest",)
+        charges.take(deps, str(uuid4()))
+        world.supabase.down = ()
+    assert [line["event"] for line in lines][-2:] == ["confirm_failed", "confirm_lost"]
+
+
+def test_what_the_database_refuses_is_not_tried_for_ever(world: World) -> None:
+    """A reservation that does not exist: said once, then forgotten."""
+    world.deps.queue.note_unconfirmed(str(uuid4()))
+    with capture_logs() as lines:
+        assert [charges.take_noted(world.deps) for _ in range(2)] == [{"taken": 0}] * 2
+    assert [line["event"] for line in lines] == ["confirm_refused"]
 
 
 def test_a_malformed_key_is_422(shop: Shop, alice: Person) -> None:

@@ -112,6 +112,6 @@ def test_one_job_that_breaks_does_not_stop_the_others(world: World, monkeypatch:
 def test_everything_that_must_happen_by_the_clock_does(world: World) -> None:
     """Lost leases, lapsed holds, lost hints and the day's checkpoints."""
     names = [job.name for job in schedule.periodic_jobs(world.deps.settings)]
-    assert names == ["sweep_generations", "sweep_credits", "dispatch", "checkpoints"]
+    assert names == ["sweep_generations", "sweep_credits", "dispatch", "charges", "checkpoints"]
     for job in schedule.periodic_jobs(world.deps.settings):
         job.run(world.deps)
