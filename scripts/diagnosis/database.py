@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import psycopg
 
-from backend.web.health import newest_migration
 from scripts.diagnosis.findings import Check, Finding, fail, ok, skip, warn
 from scripts.diagnosis.patient import Patient
 from scripts.migrations import history
@@ -74,7 +73,7 @@ def migrations(patient: Patient) -> list[Finding]:
     if comparison.unknown:
         names = _some([f"{row.version}_{row.name}" for row in comparison.unknown])
         found.append(fail(f"the database ran migrations that are not in this checkout: {names}", "git pull"))
-    return found or [ok(f"{len(comparison.applied)} applied, newest {newest_migration()}")]
+    return found or [ok(f"{len(comparison.applied)} applied, newest {_newest()}")]
 
 
 def migrations_by_rest(patient: Patient) -> list[Finding]:
@@ -82,7 +81,7 @@ def migrations_by_rest(patient: Patient) -> list[Finding]:
     answer = patient.rpc("get_schema_version", patient.secret_key)
     if answer.status_code != 200:
         return [fail("the database does not tell its version: it was never migrated, or REST is down", UP)]
-    applied, wanted = str(answer.json() or "none"), newest_migration()
+    applied, wanted = str(answer.json() or "none"), _newest()
     if applied < wanted or applied == "none":
         return [fail(f"{applied} is the newest applied, this checkout needs {wanted}", UP)]
     if applied > wanted:
@@ -141,6 +140,10 @@ def _stray(name: str, exposed: bool) -> Finding:
 def _triggers(files: Sequence[FunctionFile]) -> set[str]:
     matches = (_TRIGGER.match(statement.code) for file in files for statement in file.statements)
     return {match[1] for match in matches if match}
+
+
+def _newest() -> str:
+    return max((one.version for one in load_migrations(SUPABASE_DIR)), default="")
 
 
 def _some(names: Sequence[str]) -> str:

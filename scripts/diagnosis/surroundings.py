@@ -9,8 +9,7 @@ from pathlib import Path
 
 from backend.config import variables
 from scripts.diagnosis.patient import Login
-from scripts.local.demo import demo_email
-from scripts.local.places import Places
+from scripts.local.places import Places, demo_email
 
 
 class NotThere(Exception):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import httpx
 import psycopg
 
-from scripts.local.places import Places
+from scripts.local.places import Places, demo_email
 from scripts.local.secrets import write_private
 from scripts.local.supabase.keys import Keys
 
@@ -23,11 +23,6 @@ class Login:
     role: str
     email: str
     password: str
-
-
-def demo_email(role: str) -> str:
-    """The address of the demo account with this role."""
-    return f"{role}@example.com"
 
 
 class SeedFailed(RuntimeError):

@@ -56,6 +56,11 @@ class Places:
         return self.home / "environment"
 
 
+def demo_email(role: str) -> str:
+    """The address of the demo account with this role, whose password is in `logins`."""
+    return f"{role}@example.com"
+
+
 class AlreadyRunning(RuntimeError):
     """Another stack uses this data folder."""
 
