@@ -22,7 +22,9 @@ class StrictRequest(Request):
         if not self.is_json:
             raise InvalidParams("Send the body as JSON, with Content-Type: application/json.", field="body")
         try:
-            body = json.loads(self.get_data(), parse_constant=_no_constant, parse_float=_finite)
+            # UTF-8 alone, and no name twice: what stands before us must not have read another body than we do.
+            text = self.get_data().decode("utf-8-sig")
+            body = json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_named_once)
         except (ValueError, RecursionError) as error:
             raise InvalidParams("The body is not valid JSON.", field="body") from error
         if not isinstance(body, dict):
@@ -42,6 +44,13 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError("number out of range")
     return number
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    named = dict(pairs)
+    if len(named) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return named
 
 
 def _texts(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:

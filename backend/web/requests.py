@@ -22,6 +22,7 @@ def init_app(app: Flask) -> None:
     """Give every request an id, an access line, a size limit and a strict JSON body."""
     app.request_class = StrictRequest
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.url_map.merge_slashes = False  # it would redirect, to whatever host the caller named
     app.before_request(_begin)
     app.before_request(_refuse_large_body)
     app.after_request(_end)

@@ -56,7 +56,7 @@ class SpendHeaders(BaseModel):
     key: str = Field(
         default_factory=lambda: str(uuid4()),
         alias="Idempotency-Key",
-        pattern=r"^[\x21-\x7e]{1,255}$",
+        pattern=r"^[\x21-\x2b\x2d-\x7e]{1,255}$",  # no comma: servers join two headers with one
         description="Names this request: sent again it has the same outcome and spends once. Made up when absent.",
     )
 
