@@ -91,6 +91,17 @@ def test_usage_is_that_of_the_range(sql: Sql, alice: uuid.UUID) -> None:
     assert usage(sql, alice, p_from=first - timedelta(days=1), p_to=first) == []
 
 
+def test_a_range_that_ends_in_the_future_ends_now(sql: Sql, alice: uuid.UUID) -> None:
+    """A month that is not over yet: the answer says until when it is."""
+    now = sql.one("select private.clock()")
+    answer = sql.as_user(alice, "get_credit_usage", p_from=now - timedelta(days=20), p_to=now + timedelta(days=10))
+    assert datetime.fromisoformat(answer["to"]) < now + timedelta(days=1)
+    assert sum(row["credits"] for row in answer["data"]) == 15
+    with refused(422, "invalid_params") as data:
+        usage(sql, alice, p_from=now + timedelta(days=1), p_to=now + timedelta(days=2))
+    assert data == {"field": "from"}
+
+
 def test_usage_is_nobody_elses(sql: Sql, alice: uuid.UUID) -> None:
     """Bob has used nothing."""
     assert usage(sql, sql.new_user()) == []
