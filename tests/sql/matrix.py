@@ -152,7 +152,8 @@ def _with_rights(connection: Connection, person: Person, table: Table, words: st
     if not ours(table):
         return words
     extra = [right for right in OTHER_RIGHTS if (right, person.role) in grants]
-    if tried(connection, person, sql.SQL("truncate {}").format(_name(table))) is not None:
+    truncated = tried(connection, person, sql.SQL("truncate {}").format(_name(table)))
+    if truncated is not None and getattr(truncated, "sqlstate", None) != "42809":  # a view cannot be
         extra.insert(0, "truncate")
     return ", ".join(([] if words == "-" else [words]) + extra) or "-"
 

@@ -127,20 +127,18 @@ def bucket_of(table: Table) -> str | None:
 
 
 def _read(connection: psycopg.Connection[Any], name: str, key: list[str], columns: list[str]) -> Table:
-    whose = next((OWNERS[column] for column in OWNERS if column in columns), "null")
-    query = f"select to_jsonb(t), {whose} from {name} t"
-    rows = connection.execute(query).fetchall()  # type: ignore[arg-type]  # names from the catalog
-    return Table(name, key, columns, [Row(_key(values, key), owner, values) for values, owner in rows])
+    key = key or columns  # a view has no key
+    whose = next((OWNERS[column] for column in OWNERS if column in columns), "null::uuid")
+    words = ", ".join(f"t.{column}::text" for column in key)
+    query = f"select to_jsonb(t), {whose}, array[{words}] from {name} t"
+    rows = connection.execute(query.encode()).fetchall()
+    return Table(name, key, columns, [Row(tuple(found), owner, values) for values, owner, found in rows])
 
 
 def _objects(connection: psycopg.Connection[Any], name: str, bucket: str) -> Table:
     query = "select to_jsonb(o), o.owner_id::uuid from storage.objects o where o.bucket_id = %s"
     rows = connection.execute(query, [bucket]).fetchall()
     return Table(name, ["id"], ["bucket_id", "name"], [Row((v["id"],), owner, v) for v, owner in rows])
-
-
-def _key(values: dict[str, Json], key: list[str]) -> Key:
-    return tuple(str(values[column]) if not isinstance(values[column], bool) else "true" for column in key)
 
 
 @contextmanager

@@ -35,6 +35,9 @@ TABLES = {
     SAFE: "add the line\n    | `public.canary` | - | - | - | - | - | - | - |",
     SAFE + "grant select on public.canary to authenticated": "| - | select none | select none | select none |",
     FILLED + "grant select on public.canary to anon": "| `public.canary` | select all",
+    VIEW + "grant select on public.canary to authenticated": "| `public.canary` | - | select all | select all |",
+    VIEW.replace(" as ", " with (security_invoker) as ")
+    + "grant select on public.canary to authenticated": "| `public.canary` | - | select own | select own |",
     "grant update on public.wallets to service_role": "select all, update all | - |",
     "grant insert on public.credit_grants to service_role": "select all, insert all | - |",
     "grant delete on public.credit_transactions to service_role": "select all, delete all | - |",
