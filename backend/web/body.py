@@ -21,9 +21,12 @@ class StrictRequest(Request):
         """Return the body; whatever is not a JSON object that PostgreSQL can store is InvalidParams."""
         if not self.is_json:
             raise InvalidParams("Send the body as JSON, with Content-Type: application/json.", field="body")
+        data = self.get_data()
+        if len(data) < (self.content_length or 0):
+            raise InvalidParams("The body was cut off on its way.", field="body")
         try:
             # UTF-8 alone, and no name twice: what stands before us must not have read another body than we do.
-            text = self.get_data().decode("utf-8-sig")
+            text = data.decode("utf-8-sig")
             body = json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_named_once)
         except (ValueError, RecursionError) as error:
             raise InvalidParams("The body is not valid JSON.", field="body") from error

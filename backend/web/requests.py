@@ -9,7 +9,7 @@ from uuid import uuid4
 import structlog
 from flask import Flask, Response, g, request
 
-from backend.errors import PayloadTooLarge
+from backend.errors import InvalidParams, PayloadTooLarge
 from backend.web.body import StrictRequest
 
 log = structlog.get_logger("backend.web")
@@ -40,11 +40,18 @@ def _refuse_large_body() -> None:
     """Refuse it on every route, also on those that never look at a body."""
     length = request.content_length or 0
     if "Transfer-Encoding" in request.headers:
-        # Its length shows only on reading, and werkzeug cuts off what is past the limit without a word.
-        request.max_content_length = MAX_BODY_BYTES + 1
-        length = len(request.get_data())
+        length = len(_chunks())
     if length > MAX_BODY_BYTES:
         raise PayloadTooLarge(max_bytes=MAX_BODY_BYTES)
+
+
+def _chunks() -> bytes:
+    # The length shows only on reading, and werkzeug cuts off what is past the limit without a word.
+    request.max_content_length = MAX_BODY_BYTES + 1
+    try:
+        return request.get_data()
+    except Exception as error:  # each server has its own for chunks that are none
+        raise InvalidParams("The body could not be read.", field="body") from error
 
 
 def _end(response: Response) -> Response:
