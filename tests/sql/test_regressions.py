@@ -268,3 +268,20 @@ def test_what_was_absorbed_can_be_added_up(sql: Sql) -> None:
     absorbed = "select sum(absorbed) from credit_transactions"
     assert sql.one(absorbed) == sql.one("select sum(absorbed_amount) from credit_reservations") == 9 + 0 + 10
     assert sql.problems() == []
+
+
+@pytest.mark.parametrize("amount", [-1, float("nan"), float("inf"), float("-inf"), 1.5, 10**12, -(10**30), 10**30])
+def test_no_settle_takes_a_number_that_is_no_amount(sql: Sql, amount: float) -> None:
+    """Regression: H1, a price of -1 minted credits. Refused at the innermost boundary, and the hold is still open."""
+    alice = sql.new_user(credits=10)
+    hold, claim = sql.reserve(alice, 4), sql.claim(sql.generate(alice))
+    before = sql.ledger(alice)
+    for function, target in (
+        ("confirm_reservation", {"p_reservation_id": hold["id"], "p_amount": amount}),
+        ("complete_generation", {"p_generation_id": claim["id"], "p_attempt": 1, "p_outputs": [], "p_credits": amount}),
+    ):
+        with pytest.raises(psycopg.Error, match=r"invalid_amount|invalid input syntax|out of range|does not exist"):
+            sql.as_service(function, **target)
+    assert sql.balance(alice) == (10, 8, 2) and sql.ledger(alice) == before
+    sql.as_service("confirm_reservation", p_reservation_id=hold["id"])
+    assert sql.problems() == []
