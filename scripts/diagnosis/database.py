@@ -126,8 +126,8 @@ def _changed(name: str, before: dict[str, str], after: dict[str, str]) -> Findin
         return fail(f"{name} should have been dropped", UP)
     if old is None:
         return fail(f"{name} is missing", UP)
-    what = "grants" if old.rpartition("\n")[0] == new.rpartition("\n")[0] else "text"
-    return fail(f"{name}: its {what} in the database is not what was shipped", f"{UP} puts it back.")
+    what = "grants are" if old.rpartition("\n")[0] == new.rpartition("\n")[0] else "text is"
+    return fail(f"{name}: its {what} not what was shipped", f"{UP} puts it back.")
 
 
 def _stray(name: str, exposed: bool) -> Finding:

@@ -16,13 +16,17 @@ THREADS = 16
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is as it must be, or isn't: the cause, and what to do or type about it."""
+    """One thing that is as it must be, or isn't: the cause, and what to do or type about it.
+
+    What is `sure` stands whatever else failed: no other failure explains an open door.
+    """
 
     state: State
     cause: str
     mend: str = ""
     check: str = ""
     subject: str = ""
+    sure: bool = False
 
 
 def ok(said: str) -> Finding:
@@ -35,9 +39,9 @@ def warn(cause: str, mend: str) -> Finding:
     return Finding("warning", cause, mend)
 
 
-def fail(cause: str, mend: str) -> Finding:
+def fail(cause: str, mend: str, *, sure: bool = False) -> Finding:
     """It does not work, or it is not safe."""
-    return Finding("failure", cause, mend)
+    return Finding("failure", cause, mend, sure=sure)
 
 
 def skip(reason: str, mend: str = "") -> Finding:
@@ -120,5 +124,5 @@ def _blameless(check: Check, found: dict[str, list[Finding]]) -> list[Finding]:
     if not failed:
         return found[check.name]
     excuse = _named(skip(f"because {failed[0]} failed"), check)
-    kept = [finding for finding in found[check.name] if finding.state != "failure"]
+    kept = [finding for finding in found[check.name] if finding.state != "failure" or finding.sure]
     return kept if len(kept) == len(found[check.name]) else [*kept, excuse]

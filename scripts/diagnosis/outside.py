@@ -21,7 +21,7 @@ from scripts.diagnosis.patient import HTTP_SECONDS, Patient
 STRANGER = "https://stranger.invalid"
 DAYS = 14
 MENDS = {
-    "database": "SUPABASE_URL and the secret key of the backend; then: scripts/migrate.py up",
+    "database": "SUPABASE_URL and the secret key of the backend: run doctor.py with its variables.",
     "redis": "REDIS_URL of the backend: is Redis up, and may the backend reach it?",
     "jwks": "SUPABASE_URL of the backend: its JWKS must be reachable and list a key.",
 }
@@ -67,8 +67,14 @@ def ready(patient: Patient) -> list[Finding]:
     details = body(answer).get("error", {}).get("details") or {}
     checks = details.get("checks", {}) if isinstance(details, dict) else {}
     bad = {name: state for name, state in checks.items() if state != "ok"}
-    found = [fail(f"{name}: {state}", MENDS.get(name, "See the backend's log.")) for name, state in bad.items()]
+    found = [fail(f"{name}: {state}", _mend(name, state)) for name, state in bad.items()]
     return found or [fail(f"/ready answers {said(answer)}", "See the backend's log.")]
+
+
+def _mend(part: str, state: str) -> str:
+    if state.startswith("migrations"):
+        return "scripts/migrate.py up, from the release that runs there"
+    return MENDS.get(part, "See the backend's log.")
 
 
 def document(patient: Patient) -> list[Finding]:

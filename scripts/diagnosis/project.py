@@ -101,7 +101,7 @@ def bucket(patient: Patient) -> list[Finding]:
         return [fail("the bucket images is missing", "Dashboard > Storage: make a private bucket called images.")]
     if body(answer).get("public"):
         mend = "update storage.buckets set public = false where id = 'images';"
-        return [fail("the bucket images is public: everyone can open every picture", mend)]
+        return [fail("the bucket images is public: everyone can open every picture", mend, sure=True)]
     return [ok("images is private")]
 
 

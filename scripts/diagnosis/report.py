@@ -50,7 +50,7 @@ def console_for_people() -> Console:
 
 
 def _table(findings: Sequence[Finding]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     table.add_column("")
     table.add_column("check", no_wrap=True)
     table.add_column("finding", overflow="fold", ratio=1)

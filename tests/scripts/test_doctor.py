@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import LiteralString
 
+import httpx
 import pytest
 
+from scripts.diagnosis import command
 from scripts.diagnosis.patient import Patient
+from scripts.local.environment import noted
+from scripts.local.places import demo_email
 from scripts.local.postgres import Postgres
 from scripts.local.supabase import Settings, create_app
 from scripts.local.supabase.keys import make_keys
@@ -43,6 +49,25 @@ def test_a_sound_environment_is_all_green_within_seconds(clinic: Clinic) -> None
     sys.stdout.write(f"the doctor took {time.monotonic() - started:.2f} s\n")
     assert {one.state for one in found} == {"ok"}, [one for one in found if one.state != "ok"]
     assert len(found) == 26
+
+
+def test_the_local_stack_is_examined_with_its_own_variables_and_a_demo_account(
+    clinic: Clinic, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--local`, as a command: exit code 0, and the hook is proved by signing in."""
+    key, password = clinic.world.keys.secret_key, "demo-password-1"
+    made = httpx.post(
+        f"{clinic.world.supabase.url}/auth/v1/admin/users",
+        headers={"apikey": key, "Authorization": f"Bearer {key}"},
+        json={"email": demo_email("user"), "password": password, "email_confirm": True},
+    )
+    assert made.status_code == 200, made.text
+    (tmp_path / "logins.json").write_text(json.dumps({"user": password}))
+    with noted(tmp_path / "environment", clinic.environ):
+        assert command.main(["--local", str(tmp_path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["sound"] and told["counts"]["ok"] == len(told["findings"])
+    assert command.main(["--local", str(tmp_path)]) == 2, "the stack has ended, and its variables with it"
 
 
 def test_without_a_database_address_the_rest_is_examined_and_the_reason_shows(clinic: Clinic) -> None:
@@ -198,8 +223,12 @@ returns table (account text, kind text, entries bigint, credits numeric)
 language sql stable security definer set search_path = '' as $$ select 'difference', '', 0::bigint, 0::numeric $$
 """
 FORGET: LiteralString = """
-create table kept as select * from supabase_migrations.schema_migrations where version = '20261121100300';
-delete from supabase_migrations.schema_migrations where version = '20261121100300'
+create table supabase_migrations.kept as select * from supabase_migrations.schema_migrations where name = 'storage';
+delete from supabase_migrations.schema_migrations where name = 'storage'
+"""
+REMEMBER: LiteralString = """
+insert into supabase_migrations.schema_migrations select * from supabase_migrations.kept;
+drop table supabase_migrations.kept
 """
 EDIT: LiteralString = """
 update supabase_migrations.schema_migrations set statements[1] = '-' || statements[1] where name = 'storage'
@@ -209,7 +238,19 @@ update supabase_migrations.schema_migrations set statements[1] = substr(statemen
 """
 LATER: LiteralString = """
 set session_replication_role = replica;
-update public.credit_transactions set created_at = created_at + interval '1 s'
+update public.credit_transactions set created_at = created_at + interval '1 s' where id = (
+  select min(id) from public.credit_transactions)
+"""
+EARLIER: LiteralString = """
+update public.credit_transactions set created_at = created_at - interval '1 s' where id = (
+  select min(id) from public.credit_transactions)
+"""
+RICHER: LiteralString = """
+set session_replication_role = replica;
+update public.wallets set balance = balance + 7 where id = (select id from public.wallets order by id limit 1)
+"""
+POORER: LiteralString = """
+update public.wallets set balance = balance - 7 where id = (select id from public.wallets order by id limit 1)
 """
 BROKEN: dict[str, tuple[LiteralString, LiteralString, str, str]] = {
     "a function whose text was edited": (
@@ -280,7 +321,7 @@ BROKEN: dict[str, tuple[LiteralString, LiteralString, str, str]] = {
     ),
     "a pending migration": (
         FORGET,
-        "insert into supabase_migrations.schema_migrations select * from kept; drop table kept",
+        REMEMBER,
         "migrations",
         "1 pending: 20261121100300_storage.sql",
     ),
@@ -308,6 +349,16 @@ def test_what_is_wrong_in_the_database_is_named(clinic: Clinic, what: str) -> No
     assert cause in only(found, check)
 
 
+def test_an_open_door_is_named_even_when_something_else_failed(clinic: Clinic) -> None:
+    """A pending migration explains a missing bucket, but not a public one, nor row security that is off."""
+    open_doors = ["a public bucket", "row security that is off"]
+    with ExitStack() as stack:
+        for what in [*open_doors, "a pending migration"]:
+            sql, mend, *_ = BROKEN[what]
+            stack.enter_context(clinic.broken(sql, mend))
+        assert set(blamed(clinic.examine())) == {"migrations", "bucket", "row security"}
+
+
 def test_a_member_too_many_is_named(clinic: Clinic) -> None:
     """A role that inherits the service role's rights passes by everything."""
     with clinic.broken(
@@ -318,21 +369,13 @@ def test_a_member_too_many_is_named(clinic: Clinic) -> None:
 
 def test_a_changed_ledger_row_is_named(clinic: Clinic) -> None:
     """The chain shows it."""
-    with clinic.broken(
-        LATER,
-        "update public.credit_transactions set created_at = created_at - interval '1 s'",
-        as_superuser=True,
-    ):
+    with clinic.broken(LATER, EARLIER, as_superuser=True):
         assert "row_changed" in only(clinic.examine(), "ledger")
 
 
 def test_books_that_do_not_balance_are_named(clinic: Clinic) -> None:
     """Credits out of nowhere; the ledger's own complaint is the same cause."""
-    with clinic.broken(
-        "set session_replication_role = replica; update public.wallets set balance = balance + 7",
-        "update public.wallets set balance = balance - 7",
-        as_superuser=True,
-    ):
+    with clinic.broken(RICHER, POORER, as_superuser=True):
         assert "differ by 7" in only(clinic.examine(), "trial balance")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from scripts.diagnosis.expected import expected_access
 from scripts.diagnosis.findings import Check, Finding, diagnose, fail, ok
 from scripts.diagnosis.patient import Patient
 from scripts.diagnosis.report import show
+from scripts.diagnosis.surroundings import from_file
+from scripts.local.environment import noted
 from scripts.migrations.files import Migration
 from tests.worker.world import ROOT
 
@@ -76,7 +79,7 @@ def test_a_table_for_people_names_causes_and_mends_and_no_secret(env_file: Path,
     """Exit code 1, no colours where there is no terminal."""
     ran = doctor("--env-file", str(env_file))
     assert ran.returncode == 1, ran.stderr
-    assert "FAIL   supabase" in ran.stdout
+    assert re.search(r"FAIL +supabase ", ran.stdout)
     assert "because supabase failed" in ran.stdout
     assert "→" in ran.stdout
     assert "3 failed" in ran.stdout
@@ -130,6 +133,21 @@ def test_help_shows_examples() -> None:
     assert ran.returncode == 0
     assert "python scripts/doctor.py --local" in ran.stdout
     assert "Exit codes" in ran.stdout
+
+
+def test_a_stacks_variables_are_kept_for_its_owner_alone_and_only_while_they_are_true(tmp_path: Path) -> None:
+    """In a form that a shell reads too, blanks and quotes included."""
+    path = tmp_path / "environment"
+    with noted(path, {"SITE_URL": "it's here", "PORT": "8000"}):
+        assert path.stat().st_mode & 0o077 == 0
+        assert from_file(path, {"REDIS_URL": "of the shell", "HOME": "/root"}) == {
+            "HOME": "/root",
+            "SITE_URL": "it's here",
+            "PORT": "8000",
+        }
+        shell = subprocess.run(["sh", "-c", f". {path}; echo $SITE_URL"], capture_output=True, text=True)
+        assert shell.stdout == "it's here\n"
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("width", [80, 120])
