@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -104,13 +103,11 @@ def _obstacle(check: Check, found: dict[str, list[Finding]]) -> str:
 
 
 def _run(check: Check, patient: Patient) -> list[Finding]:
-    started = time.monotonic()
     try:
         findings = check.run(patient)
     except Exception as error:  # a check that breaks is a finding too, and the others must go on
         message = " ".join(str(error).split())[:300]
         findings = [fail(f"the check broke: {type(error).__name__}: {message}", "Report it, with this line.")]
-    patient.timings[check.name] = time.monotonic() - started
     return [_named(finding, check) for finding in findings]
 
 

@@ -45,7 +45,6 @@ class Patient:
     login: Login | None = None
     origins: tuple[str, ...] = ()
     now: Callable[[], float] = time.time
-    timings: dict[str, float] = field(default_factory=dict)
     clocks: dict[str, list[float]] = field(default_factory=dict)
 
     @cached_property
