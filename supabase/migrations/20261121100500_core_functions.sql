@@ -209,10 +209,13 @@ as $$
       (select coalesce(jsonb_agg(l.lot order by h.expires_at, h.id, l.n), '[]')
        from ended h, jsonb_array_elements(h.lots) with ordinality as l (lot, n)), w.debt)) e
     group by 1
-  ), lots as (
-    select g.expires_at, g.remaining + coalesce(b.credits, 0) as credits, g.expires_at <= now.now as gone
-    from now, public.credit_grants g left join given_back b on b.grant_id = g.id
-    where g.wallet_id = w.id and (g.open or b.grant_id is not null)
+  ), lots as ( -- in two parts, each by an index: what is open, and what only ended holds give back to
+    select g.expires_at, g.remaining as credits, g.expires_at <= now.now as gone
+    from now, public.credit_grants g
+    where g.wallet_id = w.id and g.open
+    union all
+    select g.expires_at, b.credits, g.expires_at <= now.now
+    from now, given_back b join public.credit_grants g on g.id = b.grant_id
   ), figures as (
     select w.balance - (select coalesce(sum(l.credits), 0) from lots l where l.gone) as balance,
            w.held - (select coalesce(sum(h.amount), 0) from ended h) as held

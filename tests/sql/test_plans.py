@@ -138,12 +138,7 @@ OPERATIONS: dict[str, Callable[[Old], Json]] = {
 }
 
 
-# The `or` in credit_figures keeps the planner from the partial index, so a balance reads every lot of every wallet.
-OPEN = {"balance", "me"}
-MARKS = {name: [pytest.mark.xfail(strict=True, reason="credit_figures reads closed lots")] for name in OPEN}
-
-
-@pytest.mark.parametrize("operation", [pytest.param(name, marks=MARKS.get(name, ())) for name in OPERATIONS])
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_no_operation_reads_history(old: Old, operation: str) -> None:
     """Regression: L8. 10,000 closed rows in each table, ten open ones: a page of rows at most is read, none by scan."""
     scanned, read = cost(old, OPERATIONS[operation])

@@ -201,7 +201,8 @@ grant execute on function private.get_balance_at(timestamptz), public.get_balanc
 -- begin functions_sql/credits/get_credit_usage.sql
 -- get_credit_usage(p_from, p_to, p_by) -> jsonb      called by: backend/rpc/credits.py as the user
 -- {data: [{day | action | model, credits, count}], from, to} over [from, to), by day (UTC, oldest first), action or model (most credits first).
--- credits: what was spent less what was refunded. count: uses, not refunds. By default the 30 days up to now; at most 366 days.
+-- credits: what was spent less what was refunded. count: uses, not refunds. By default the 30 days up to now; at most 366 days;
+-- a time to come means now.
 -- Refuses, first match wins: unauthenticated 401 · invalid_params 422
 create or replace function private.get_credit_usage(p_from timestamptz, p_to timestamptz, p_by text)
 returns jsonb
@@ -212,11 +213,11 @@ set search_path = ''
 as $$
 declare
   v_user_id uuid := private.require_user();
-  v_to timestamptz := coalesce(p_to, private.clock());
+  v_to timestamptz := least(p_to, private.clock());
   v_from timestamptz := coalesce(p_from, v_to - interval '30 days');
   v_field text := case
     when p_by is null or p_by not in ('day', 'action', 'model') then 'by'
-    when not isfinite(v_to) then 'to'
+    when not isfinite(v_to) or p_to = 'infinity' then 'to'
     when not isfinite(v_from) or v_from >= v_to or v_to - v_from > interval '366 days' then 'from'
   end;
 begin
