@@ -114,7 +114,7 @@ def test_the_worker_listens_to_every_queue(redis: Redis) -> None:
         for name, value in vars(queues).items()
         if name.isupper() and name in queues.__dict__ and isinstance(value, str)
     }
-    assert set(worker.queue_names()) == names - {queues.RUN_GENERATION} == set(queues.QUEUES)
+    assert set(worker.queue_names()) == names - {queues.RUN_GENERATION, queues.UNCONFIRMED} == set(queues.QUEUES)
 
 
 def test_a_job_in_progress_does_not_depend_on_redis(redis: Redis) -> None:
