@@ -100,6 +100,7 @@ def _live(sql: Sql) -> uuid.UUID:
     sql.reserve(user, 1)
     claim = sql.claim(sql.generate(user))
     sql.as_service("complete_generation", p_generation_id=claim["id"], p_attempt=claim["attempt"], p_outputs=[])
+    sql.connection.execute("select private.notify(%s, 'credits_expiring', '{}', 'once')", [user])
     sql.connection.execute(
         "insert into storage.objects (bucket_id, name, owner_id) select b.id, %s, %s from storage.buckets b",
         [f"{user}/file.png", str(user)],
