@@ -11,7 +11,7 @@ from backend.config import Settings, load_settings
 from backend.deps import Deps, build_deps
 from backend.logs import configure_logging
 from backend.web import credits, docs, errors, generations, health, me, models, openapi, receipts, requests, security
-from backend.web.auth import public, user
+from backend.web.auth import ADMINS, public, user
 from backend.web.limits import HEADERS, Limits, count
 from backend.web.tokens import Tokens
 
@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None, deps: Deps | None = None) -> Fl
     _allow_origins(app, settings)
     for blueprint, guard in ROUTES:
         app.before_request_funcs.setdefault(blueprint.name, []).append(guard)
-        if blueprint not in UNLIMITED:
+        if blueprint not in UNLIMITED and guard not in ADMINS:  # those count before they ask for the role
             app.before_request_funcs[blueprint.name].append(count)
         app.register_api(blueprint) if isinstance(blueprint, APIBlueprint) else app.register_blueprint(blueprint)
     structlog.get_logger(__name__).info("app_created", app_env=settings.app_env, testing_mode=settings.testing_mode)

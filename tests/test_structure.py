@@ -11,7 +11,7 @@ from flask import Flask
 
 from backend.app import create_app
 from backend.config import load_settings
-from backend.web.auth import GUARDS, user
+from backend.web.auth import ADMINS, GUARDS, public
 
 ROOT = Path(__file__).parent.parent
 LINES = {"backend": 250, "scripts": 250, "tests": 500}  # a test file is a list, and lists may be longer
@@ -165,5 +165,7 @@ def test_the_document_says_who_may_come_in(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         documented = paths.get(rule.rule.replace("<", "{").replace(">", "}"))
         for operation in (documented or {}).values():
-            assert ("security" in operation) == (guards_of(app, rule.endpoint) == [user]), rule.rule
+            [guard] = guards_of(app, rule.endpoint)
+            assert ("security" in operation) == (guard is not public), rule.rule
             assert ("401" in operation["responses"]) == ("security" in operation), rule.rule
+            assert guard not in ADMINS or "403" in operation["responses"], rule.rule

@@ -10,6 +10,11 @@ from backend.rpc.client import Caller
 Json = dict[str, Any]
 
 
+def admin_check_role(caller: Caller, *, role: str) -> str:
+    """Return the role that the user has now; Forbidden when it is below this one."""
+    return str(caller.call("admin_check_role", p_role=role))
+
+
 def admin_get_balance_at(caller: Caller, *, user_id: UUID | str, at: str) -> Json:
     """Return anybody's posted credits at a time."""
     found: Json = caller.call("admin_get_balance_at", p_user_id=user_id, p_at=at)

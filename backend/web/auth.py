@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import structlog
 from flask import current_app, g, request
 
 from backend.errors import Unauthenticated
+from backend.rpc.admin import admin_check_role
 from backend.rpc.client import Caller
 from backend.web.context import deps
 from backend.web.limits import count
@@ -30,7 +32,23 @@ def user() -> None:
     structlog.contextvars.bind_contextvars(user_id=g.user.id)
 
 
-GUARDS = (public, user)
+def _role(needed: str) -> Callable[[], None]:
+    """Return a guard that lets in who has this role or a higher one, looked up in the database on each request."""
+
+    def guard() -> None:
+        user()
+        if request.method == "OPTIONS":
+            return
+        count()  # before the database is asked, so that nobody can make it work by guessing
+        admin_check_role(current_caller(), role=needed)
+
+    return guard
+
+
+support, admin, owner = map(_role, ("support", "admin", "owner"))
+
+ADMINS = (support, admin, owner)
+GUARDS = (public, user, *ADMINS)
 
 
 def tokens() -> Tokens:

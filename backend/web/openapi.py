@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from backend.errors import (
     BY_CODE,
     AppError,
+    Forbidden,
     Internal,
     InvalidParams,
     PayloadTooLarge,
@@ -121,6 +122,13 @@ def user_answers(
         shapes = [{"$ref": f"#/components/schemas/{one.__name__}"} for one in (model, otherwise)]
         responses[status]["content"] = {"application/json": {"schema": {"anyOf": shapes}}}
     return responses
+
+
+def admin_answers(
+    model: type[Answer], *refusals: type[AppError], status: int = 200, headers: dict[str, str] | None = None
+) -> dict[str | int, Any]:
+    """Return the responses of a route for admins."""
+    return user_answers(model, Forbidden, *refusals, status=status, headers=headers)
 
 
 def file_answers(description: str, *media: str) -> dict[str | int, Any]:

@@ -63,7 +63,7 @@ INTERNAL = {
     "reserve_credits", "grant_credits", "confirm_reservation", "release_reservation", "renew_reservation",
     "refund_transaction", "sweep_credits", "verify_ledger", "trial_balance", "claim_generation",
     "heartbeat_generation", "complete_generation", "fail_generation", "sweep_generations", "list_dispatchable",
-    "get_schema_version", "export_credit_transactions", "list_unsigned_heads", "store_checkpoints",
+    "get_schema_version", "admin_check_role", "export_credit_transactions", "list_unsigned_heads", "store_checkpoints",
 }  # fmt: skip
 
 
@@ -132,6 +132,7 @@ class Story:
             self.call("get_me", caller)
         self.call("get_balance_at", me, at=later)
         self.call("admin_get_balance_at", self.boss.caller, user_id=self.user.id, at=later)
+        self.call("admin_check_role", self.boss.caller, role="support")
         self.call("sweep_credits", service)
         self.call("verify_ledger", service)
         self.call("trial_balance", service)

@@ -1,0 +1,94 @@
+"""Who comes in where only admins may: the role is looked up on each request, never taken from the token."""
+
+from __future__ import annotations
+
+import jwt
+import pytest
+from flask import Blueprint, Flask
+
+from backend.app import create_app
+from backend.web.auth import ADMINS, current_user
+from scripts.local.supabase.tokens import Tokens
+from tests.web.person import Person
+from tests.worker.world import World
+
+ROLES = ("support", "admin", "owner")
+
+
+@pytest.fixture
+def app(app: Flask) -> Flask:
+    """The application with one more route behind each guard of admins."""
+    return with_doors(app)
+
+
+def with_doors(app: Flask) -> Flask:
+    """Add the routes."""
+    for name, guard in zip(ROLES, ADMINS, strict=True):
+        bp = Blueprint(f"door_{name}", __name__)
+        bp.add_url_rule(f"/door/{name}", view_func=lambda: {"id": current_user().id})
+        app.before_request_funcs[bp.name] = [guard]
+        app.register_blueprint(bp)
+    return app
+
+
+def make(world: World, person: Person, role: str | None) -> Person:
+    """Give somebody a role, or take it away."""
+    world.connection.execute("delete from private.user_roles where user_id = %s", [person.id])
+    if role:
+        world.connection.execute("insert into private.user_roles values (%s, %s)", [person.id, role])
+    return person
+
+
+def opened(person: Person) -> dict[str, int]:
+    """The status at each door."""
+    return {name: person.get(f"/door/{name}").status_code for name in ROLES}
+
+
+@pytest.mark.parametrize(
+    ("role", "statuses"),
+    [(None, (403, 403, 403)), ("support", (200, 403, 403)), ("admin", (200, 200, 403)), ("owner", (200, 200, 200))],
+)
+def test_a_role_opens_its_own_door_and_those_below(
+    world: World, alice: Person, role: str | None, statuses: tuple[int, ...]
+) -> None:
+    """support < admin < owner; users are refused in the one shape of errors."""
+    make(world, alice, role)
+    assert opened(alice) == dict(zip(ROLES, statuses, strict=True))
+    if role is None:
+        error = alice.get("/door/support").json["error"]
+        assert (error["code"], error["details"]) == ("forbidden", {"required": "support"})
+
+
+def test_a_role_that_was_taken_away_is_dead_at_once(world: World, alice: Person) -> None:
+    """With the very token that still claims it; and one that was given works at once, without the claim."""
+    claims = jwt.decode(alice.user.token, options={"verify_signature": False}) | {"user_role": "owner"}
+    alice.user.token = Tokens(world.keys).sign(claims)
+    assert set(opened(alice).values()) == {403}
+    assert set(opened(make(world, alice, "owner")).values()) == {200}
+    assert set(opened(make(world, alice, None)).values()) == {403}
+
+
+def test_without_a_good_token_the_database_is_not_asked(world: World, app: Flask) -> None:
+    """401, as at every other door."""
+    world.supabase.calls.clear()
+    for headers in ({}, {"Authorization": "Bearer nonsense"}):
+        assert app.test_client().get("/door/support", headers=headers).status_code == 401
+    assert not [call for call in world.supabase.calls if call.startswith("/rest")]
+
+
+def test_while_the_database_is_away_nobody_is_let_in(world: World, alice: Person) -> None:
+    """503 and not 403: the role is not known."""
+    make(world, alice, "owner")
+    with world.supabase.outage("/rest"):
+        answer = alice.get("/door/support")
+    assert (answer.status_code, answer.json["error"]["code"]) == (503, "unavailable")
+    assert answer.headers["Retry-After"]
+
+
+def test_guessing_is_counted_before_the_database_is_asked(world: World, alice: Person) -> None:
+    """Whoever is no admin can't make the database work without end."""
+    app = with_doors(create_app(deps=world.variant(RATE_LIMIT_DEFAULT="2/minute")))
+    person = Person(app, alice.user)
+    world.supabase.calls.clear()
+    assert [person.get("/door/owner").status_code for _ in range(4)] == [403, 403, 429, 429]
+    assert len([call for call in world.supabase.calls if call.startswith("/rest")]) == 2
