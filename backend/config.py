@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import base64
 import os
-import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from pydantic import ValidationError as Invalid
+
+from backend.variables import (
+    JwtSecret,
+    Origins,
+    ProjectAddress,
+    PublishableKey,
+    RateLimit,
+    RedisAddress,
+    SecretKey,
+    SigningKey,
+    StripeSecret,
+    StripeWebhookSecret,
+    WebAddress,
+)
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 LIVE_KEYS = ("sk_live_", "rk_live_")
@@ -28,95 +37,6 @@ class ConfigError(Exception):
         super().__init__("Scrip can't start with this environment:\n" + "\n".join(f"  - {line}" for line in problems))
 
 
-def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be a web address such as https://example.com")
-    return value.rstrip("/")
-
-
-def _project_address(value: str) -> str:
-    address = _web_address(value)
-    if urlsplit(address).path:
-        raise ValueError("must end at the host: leave out /rest/v1, /auth/v1 and the like")
-    return address
-
-
-def _origins(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-def _origin(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or value != f"{parts.scheme}://{parts.netloc}":
-        raise ValueError("must list origins such as https://app.example.com, separated by commas; * is refused")
-    return value
-
-
-def _rate_limit(value: str) -> str:
-    """Accept one limit or several, such as 10/second;300/minute."""
-    if not all(re.fullmatch(r"[1-9]\d{0,8}/([1-9]\d{0,4} )?(second|minute|hour|day)", one) for one in value.split(";")):
-        raise ValueError("must be a limit such as 300/minute, or several such as 10/second;300/minute")
-    return value
-
-
-def _redis_address(value: str) -> str:
-    if urlsplit(value).scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("must start with redis://, rediss:// or unix://")
-    return value
-
-
-def _key_kind(value: str) -> str:
-    """Return `publishable`, `secret` or `unknown` for a key of either generation."""
-    for kind in ("publishable", "secret"):
-        if value.startswith(f"sb_{kind}_"):
-            return kind
-    try:
-        role = jwt.decode(value, options={"verify_signature": False}).get("role")
-    except jwt.PyJWTError:
-        return "unknown"
-    return {"anon": "publishable", "service_role": "secret"}.get(str(role), "unknown")
-
-
-def _publishable(value: str) -> str:
-    if _key_kind(value) != "publishable":
-        found = "holds a SECRET key" if _key_kind(value) == "secret" else "is no key of a Supabase project"
-        raise ValueError(f"{found}: expected sb_publishable_..., or the legacy anon key")
-    return value
-
-
-def _secret(value: SecretStr) -> SecretStr:
-    kind = _key_kind(value.get_secret_value())
-    if kind != "secret":
-        found = "holds the publishable key" if kind == "publishable" else "is no key of a Supabase project"
-        raise ValueError(f"{found}: expected sb_secret_..., or the legacy service_role key")
-    return value
-
-
-def _long_enough(value: SecretStr) -> SecretStr:
-    if len(value.get_secret_value()) < 32:
-        raise ValueError("is too short: a legacy JWT secret has at least 32 characters")
-    return value
-
-
-RateLimit = Annotated[str, AfterValidator(_rate_limit)]
-
-
-def _signing_key(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        if value.startswith("-----"):
-            key = load_pem_private_key(value.replace("\\n", "\n").encode(), password=None)
-        else:
-            key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(value, validate=True))
-    except (ValueError, TypeError):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError("is no Ed25519 private key: expected 32 bytes as base64, or PEM without a password")
-    return key
-
-
 class Settings(BaseModel):
     """What a process of Scrip knows about its surroundings."""
 
@@ -124,25 +44,15 @@ class Settings(BaseModel):
 
     app_env: Literal["local", "staging", "production"] = Field("production", validation_alias=AliasChoices("APP_ENV"))
     testing_mode: bool = Field(False, validation_alias=AliasChoices("TESTING_MODE"))
-    supabase_url: Annotated[str, AfterValidator(_project_address)] = Field(
-        validation_alias=AliasChoices("SUPABASE_URL")
-    )
-    publishable_key: Annotated[str, AfterValidator(_publishable)] = Field(
+    supabase_url: ProjectAddress = Field(validation_alias=AliasChoices("SUPABASE_URL"))
+    publishable_key: PublishableKey = Field(
         repr=False, validation_alias=AliasChoices("SUPABASE_PUBLISHABLE_KEY", "SUPABASE_ANON_KEY")
     )
-    secret_key: Annotated[SecretStr, AfterValidator(_secret)] = Field(
-        validation_alias=AliasChoices("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY")
-    )
-    jwt_secret: Annotated[SecretStr, AfterValidator(_long_enough)] | None = Field(
-        None, validation_alias=AliasChoices("SUPABASE_JWT_SECRET")
-    )
-    redis_url: Annotated[str, AfterValidator(_redis_address)] = Field(
-        repr=False, validation_alias=AliasChoices("REDIS_URL")
-    )
-    site_url: Annotated[str, AfterValidator(_web_address)] = Field(validation_alias=AliasChoices("SITE_URL"))
-    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_origins)] = Field(
-        (), validation_alias=AliasChoices("CORS_ORIGINS")
-    )
+    secret_key: SecretKey = Field(validation_alias=AliasChoices("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"))
+    jwt_secret: JwtSecret | None = Field(None, validation_alias=AliasChoices("SUPABASE_JWT_SECRET"))
+    redis_url: RedisAddress = Field(repr=False, validation_alias=AliasChoices("REDIS_URL"))
+    site_url: WebAddress = Field(validation_alias=AliasChoices("SITE_URL"))
+    cors_origins: Origins = Field((), validation_alias=AliasChoices("CORS_ORIGINS"))
     trusted_proxies: int = Field(0, ge=0, le=10, validation_alias=AliasChoices("TRUSTED_PROXIES"))
     rate_limit_default: RateLimit = Field("600/minute", validation_alias=AliasChoices("RATE_LIMIT_DEFAULT"))
     rate_limit_write: RateLimit = Field("120/minute", validation_alias=AliasChoices("RATE_LIMIT_WRITE"))
@@ -161,9 +71,13 @@ class Settings(BaseModel):
     schedule_checkpoint_seconds: float = Field(
         600, gt=0, le=86_400, validation_alias=AliasChoices("SCHEDULE_CHECKPOINT_SECONDS")
     )
-    ledger_signing_key: Annotated[Ed25519PrivateKey, BeforeValidator(_signing_key)] | None = Field(
-        None, repr=False, validation_alias=AliasChoices("LEDGER_SIGNING_KEY")
+    ledger_signing_key: SigningKey | None = Field(None, repr=False, validation_alias=AliasChoices("LEDGER_SIGNING_KEY"))
+
+    stripe_secret_key: StripeSecret | None = Field(None, validation_alias=AliasChoices("STRIPE_SECRET_KEY"))
+    stripe_webhook_secret: StripeWebhookSecret | None = Field(
+        None, validation_alias=AliasChoices("STRIPE_WEBHOOK_SECRET")
     )
+    stripe_api_base: WebAddress | None = Field(None, validation_alias=AliasChoices("STRIPE_API_BASE"))
 
     @property
     def issuer(self) -> str:
@@ -192,7 +106,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Return the settings, or raise ConfigError naming all that is missing or wrong at once."""
     source = os.environ if environ is None else environ
     given = {name: value.strip() for name, value in source.items() if value.strip()}
-    problems = _unsafe(given)
+    problems = _unsafe(given) + _unsafe_payments(given)
     try:
         settings = Settings.model_validate(given)
     except Invalid as error:
@@ -220,6 +134,12 @@ def _unsafe(given: Mapping[str, str]) -> list[str]:
     host = _host(given, "SUPABASE_URL")
     if bare and host not in LOOPBACK and "." in host:
         return ["SUPABASE_URL must be https: the secret key would travel in clear text"]
+    return []
+
+
+def _unsafe_payments(given: Mapping[str, str]) -> list[str]:
+    if given.get("STRIPE_API_BASE") and given.get("STRIPE_SECRET_KEY", "").startswith(LIVE_KEYS):
+        return ["STRIPE_SECRET_KEY holds a live key, which must go to Stripe alone: take STRIPE_API_BASE away"]
     return []
 
 

@@ -12,6 +12,7 @@ from redis import ConnectionPool
 
 from backend.clients.providers import Provider, build_providers
 from backend.clients.storage import Storage
+from backend.clients.stripe import Stripe
 from backend.config import Settings
 from backend.queue import Queue
 from backend.queue import connect as connect_redis
@@ -73,6 +74,11 @@ class Deps:
     def providers(self) -> dict[str, Provider]:
         """Return the AI providers by name."""
         return self._once("providers", lambda: build_providers(self.settings))
+
+    @property
+    def stripe(self) -> Stripe:
+        """Return the way to Stripe, which says so when it is not set up."""
+        return self._once("stripe", lambda: Stripe(self.settings))
 
 
 def build_deps(settings: Settings) -> Deps:

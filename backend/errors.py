@@ -26,6 +26,12 @@ class InvalidAmount(AppError):
     code, status = "invalid_amount", 400
 
 
+class InvalidSignature(AppError):
+    """The signature is missing, wrong or too old."""
+
+    code, status = "invalid_signature", 400
+
+
 class Unauthenticated(AppError):
     """A valid access token is required."""
 
@@ -36,6 +42,12 @@ class InsufficientCredits(AppError):
     """There are not enough credits for this."""
 
     code, status = "insufficient_credits", 402
+
+
+class PaymentDeclined(AppError):
+    """The bank declined the payment."""
+
+    code, status = "payment_declined", 402
 
 
 class Forbidden(AppError):
@@ -138,6 +150,12 @@ class Unavailable(AppError):
     """A part of the service can't be reached; try again shortly."""
 
     code, status = "unavailable", 503
+
+
+class PaymentsNotConfigured(AppError):
+    """Payments are not set up here."""
+
+    code, status = "payments_not_configured", 503
 
 
 BY_CODE: dict[str, type[AppError]] = {kind.code: kind for kind in AppError.__subclasses__()}

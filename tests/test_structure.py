@@ -93,6 +93,11 @@ def test_only_the_rpc_client_knows_postgrest() -> None:
     assert knowing == ["backend/rpc/client.py"]
 
 
+def test_only_its_client_knows_stripe() -> None:
+    """The rest of Scrip sees plain dicts and our own errors."""
+    assert [name(path) for path in BACKEND if {"stripe"} & set(imports(path))] == ["backend/clients/stripe.py"]
+
+
 @pytest.mark.parametrize("path", [*BACKEND, ROOT / "wsgi.py", ROOT / "gunicorn.conf.py"], ids=name)
 def test_only_config_reads_the_environment(path: Path) -> None:
     """Whatever can be set is a field of Settings."""

@@ -87,6 +87,11 @@ def test_missing_and_bad_variables_are_named_together() -> None:
         ("SUPABASE_PUBLISHABLE_KEY", legacy("service_role"), "holds a SECRET key"),
         ("SUPABASE_JWT_SECRET", "tiny-one", "at least 32 characters"),
         ("REDIS_URL", "http://redis", "must start with redis://"),
+        ("STRIPE_SECRET_KEY", "pk_live_abc", "holds the publishable key"),
+        ("STRIPE_SECRET_KEY", "whsec_abc", "belongs in STRIPE_WEBHOOK_SECRET"),
+        ("STRIPE_SECRET_KEY", "hello", "is no key of Stripe"),
+        ("STRIPE_WEBHOOK_SECRET", "sk_test_abc", "expected whsec_"),
+        ("STRIPE_API_BASE", "api.stripe.com", "must be a web address"),
         ("CORS_ORIGINS", "https://a.example.com/path", "must list origins"),
         ("APP_ENV", "prod", "'local', 'staging' or 'production'"),
         ("PORT", "http", "valid integer"),
@@ -123,6 +128,16 @@ def test_testing_mode_refuses_anything_real(name: str, value: str) -> None:
     load_settings(LOCAL)
     with pytest.raises(ConfigError, match="TESTING_MODE"):
         load_settings({**LOCAL, name: value})
+
+
+def test_a_live_key_of_stripe_goes_to_stripe_alone() -> None:
+    """A base override is for fakes: with one, a test key loads and a live key, restricted or not, is refused."""
+    load_settings({**GOOD, "STRIPE_SECRET_KEY": "sk_live_123"})
+    load_settings({**GOOD, "STRIPE_SECRET_KEY": "sk_test_123", "STRIPE_API_BASE": "http://127.0.0.1:12111"})
+    for key in ("sk_live_123", "rk_live_123"):
+        (found,) = problems(STRIPE_SECRET_KEY=key, STRIPE_API_BASE="http://127.0.0.1:12111")
+        assert found.startswith("STRIPE_SECRET_KEY holds a live key")
+        assert "123" not in found.replace("STRIPE_API_BASE", "")
 
 
 def test_secrets_never_show() -> None:
