@@ -192,7 +192,12 @@ def _write(service: Caller, claim: Json, outcome: Outcome) -> Json:
         return rpc.complete_generation(service, **fence, outputs=outcome.outputs, cost_micros=outcome.cost_micros)
     message = outcome.message.replace("\0", "").encode(errors="replace").decode()[:1000]  # may quote a provider
     return rpc.fail_generation(
-        service, **fence, error_code=outcome.code, error_message=message, retryable=outcome.retryable
+        service,
+        **fence,
+        error_code=outcome.code,
+        error_message=message,
+        retryable=outcome.retryable,
+        cost_micros=outcome.cost_micros,
     )
 
 

@@ -107,6 +107,7 @@ class Quote(Answer):
 
     model: str
     credits: int
+    price_version: int = Field(description="Raised with each change of the price.")
     breakdown: dict[str, Any]
 
 

@@ -61,7 +61,8 @@ def test_a_price_and_how_it_came_about(
     """Regression: H23, fractions of units are rounded up once, at the end. The base here is 3."""
     model(sql, base=3, unit=unit, per_unit=per_unit)
     breakdown = {"base_credits": 3, "unit": unit, "quantity": quantity, "unit_credits": per_unit}
-    assert quote(sql, params, prompt) == {"model": "test/model", "credits": credits, "breakdown": breakdown}
+    quoted = quote(sql, params, prompt)
+    assert quoted == {"model": "test/model", "credits": credits, "price_version": 1, "breakdown": breakdown}
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ INTERNAL = {
     "reserve_credits", "grant_credits", "confirm_reservation", "release_reservation", "renew_reservation",
     "refund_transaction", "sweep_credits", "verify_ledger", "trial_balance", "claim_generation",
     "heartbeat_generation", "complete_generation", "fail_generation", "sweep_generations", "list_dispatchable",
+    "get_provider_result", "receive_provider_result",
     "get_schema_version", "admin_check_role", "export_credit_transactions", "list_unsigned_heads", "store_checkpoints",
 }  # fmt: skip
 
@@ -160,6 +161,10 @@ class Story:
         self.call("list_generations", me, before=started[3]["id"], limit=1, status="succeeded")
         self.call("sweep_generations", service)
         self.call("list_dispatchable", service)
+        told = {"provider": "fal", "request_id": "k:r-1", "generation_id": started[0]["id"], "attempt": 1}
+        for _ in range(2):
+            self.call("get_provider_result", service, provider="fal", request_id="k:r-1")
+            self.call("receive_provider_result", service, **told, status="ok", payload={"images": []})
 
     def _receipts(self) -> None:
         me, service = self.user.caller, self.service

@@ -30,7 +30,8 @@ begin
   returning * into g;
   return (
     select jsonb_build_object(
-      'id', g.id, 'user_id', g.user_id, 'attempt', g.attempt, 'provider', m.provider, 'model', m.id, 'prompt', g.prompt,
+      'id', g.id, 'user_id', g.user_id, 'attempt', g.attempt, 'provider', m.provider, 'model', m.id,
+      'provider_model', coalesce(m.provider_model, m.id), 'kind', m.kind, 'prompt', g.prompt,
       'params', g.params, 'params_schema', m.params_schema, 'max_prompt_chars', m.max_prompt_chars,
       'timeout_seconds', m.timeout_seconds, 'provider_request_id', g.provider_request_id,
       'credits_reserved', g.credits_reserved, 'created_at', private.rfc3339(g.created_at))

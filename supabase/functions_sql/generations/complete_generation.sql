@@ -1,6 +1,6 @@
 -- complete_generation(p_generation_id, p_attempt, p_outputs, p_credits, p_cost_micros) -> jsonb      called by: backend/rpc/generations.py as service_role
 -- Succeeded and charged, in one transaction: p_credits (null: what was reserved), the rest goes back. {id, status, attempt, credits_charged, absorbed}.
--- cost_micros is added to what earlier attempts cost. A repeat by the same attempt answers the stored outcome.
+-- cost_micros (null: what the price it was made with says) is added to what earlier attempts cost. A repeat by the same attempt answers the stored outcome.
 -- Refuses, first match wins: generation_not_found 404 · stale_attempt 409 · invalid_params 422 · invalid_amount 400
 create or replace function public.complete_generation(
   p_generation_id uuid, p_attempt integer, p_outputs jsonb, p_credits bigint default null, p_cost_micros bigint default null)
@@ -11,6 +11,7 @@ set search_path = ''
 as $$
 declare
   g public.generations := private.lock_generation(p_generation_id);
+  v_cost bigint;
   r public.credit_reservations;
 begin
   if g.status = 'succeeded' and g.attempt = p_attempt then
@@ -21,10 +22,11 @@ begin
       raise exception using errcode = 'PT422', message = 'invalid_params', detail = '{"field": "outputs"}',
         hint = 'outputs is a JSON array of what was made; cost_micros is zero or more.';
     end if;
+    v_cost := coalesce(p_cost_micros, private.expected_cost(g));
     r := private.settle_reservation(g.reservation_id, p_credits, 'system:worker', jsonb_build_object('model', g.model_id));
     update public.generations x
     set status = 'succeeded', outputs = p_outputs, credits_charged = r.confirmed_amount,
-        cost_micros = coalesce(x.cost_micros + p_cost_micros, p_cost_micros, x.cost_micros), progress = 1,
+        cost_micros = coalesce(x.cost_micros + v_cost, v_cost, x.cost_micros), progress = 1,
         lease_until = null, finished_at = private.clock()
     where x.id = g.id
     returning * into g;

@@ -35,9 +35,10 @@ begin
     private.clock() + make_interval(secs => m.hold_seconds), p_idempotency_key, v_digest, 'generation:' || v_id, m.late_settle);
   -- The caller hands it to the queue; if it can't, the dispatcher does after 15 seconds.
   insert into public.generations (
-    id, user_id, model_id, prompt, params, max_attempts, dispatch_at, reservation_id, credits_reserved, created_at)
+    id, user_id, model_id, prompt, params, max_attempts, dispatch_at, reservation_id, credits_reserved, price_version, created_at)
   values (
-    v_id, v_user_id, m.id, p_prompt, v_params, m.max_attempts, private.clock() + interval '15 seconds', r.id, r.amount, private.clock())
+    v_id, v_user_id, m.id, p_prompt, v_params, m.max_attempts, private.clock() + interval '15 seconds', r.id, r.amount,
+    m.price_version, private.clock())
   returning * into g;
   return private.generation_json(g);
 end

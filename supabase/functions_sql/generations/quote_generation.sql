@@ -1,5 +1,5 @@
 -- quote_generation(p_model_id, p_params, p_prompt) -> jsonb      called by: backend/rpc/generations.py as the user
--- What create_generation would reserve, and how it came about: {model, credits, breakdown}. Nothing is written.
+-- What create_generation would reserve, and how it came about: {model, credits, price_version, breakdown}. Nothing is written.
 -- Refuses, first match wins: unauthenticated 401 · model_not_found 404 · invalid_params 422
 create or replace function private.quote_generation(p_model_id text, p_params jsonb, p_prompt text)
 returns jsonb
