@@ -43,9 +43,11 @@ def test_each_change_of_a_price_is_a_version_and_stays(sql: Sql) -> None:
 def test_every_model_has_its_present_price_in_the_history(sql: Sql) -> None:
     """Also those that were there before there was one, and those of the seed."""
     query = """
-    select m.id from public.models m left join public.model_prices p on (p.model_id, p.version) = (m.id, m.price_version)
+    select m.id from public.models m left join public.model_prices p
+      on (p.model_id, p.version) = (m.id, m.price_version)
     where row(p.base_credits, p.unit, p.unit_credits, p.params_schema, p.cost_base_micros, p.cost_unit_micros)
-      is distinct from row(m.base_credits, m.unit, m.unit_credits, m.params_schema, m.cost_base_micros, m.cost_unit_micros)
+      is distinct from
+      row(m.base_credits, m.unit, m.unit_credits, m.params_schema, m.cost_base_micros, m.cost_unit_micros)
     """
     assert sql.connection.execute(query).fetchall() == []
 
