@@ -19,3 +19,9 @@ def admin_get_balance_at(caller: Caller, *, user_id: UUID | str, at: str) -> Jso
     """Return anybody's posted credits at a time."""
     found: Json = caller.call("admin_get_balance_at", p_user_id=user_id, p_at=at)
     return found
+
+
+def admin_list_scheduled_jobs(caller: Caller) -> list[Json]:
+    """Return every planned job of the scheduler with its last run."""
+    jobs: list[Json] = caller.call("admin_list_scheduled_jobs")
+    return jobs

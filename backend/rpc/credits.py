@@ -119,3 +119,11 @@ def trial_balance(caller: Caller) -> list[Json]:
     """Return the totals per kind and counter account."""
     totals: list[Json] = caller.call("trial_balance")
     return totals
+
+
+def notify_expiring(
+    caller: Caller, *, after: str | None = None, after_id: UUID | str | None = None, limit: int = 500
+) -> Json:
+    """Tell the owners of the next lots that expire soon, once per lot; return where to go on."""
+    done: Json = caller.call("notify_expiring", p_after=after, p_after_id=after_id, p_limit=limit)
+    return done

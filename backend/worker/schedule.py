@@ -1,6 +1,7 @@
 """The scheduler: python -m backend.worker.schedule. Run two for safety; one leads and the other waits for its lock.
 
-What it calls is idempotent in SQL, so the worst that two leaders at once could do is the same thing twice.
+What it calls is idempotent in SQL, so the worst that two leaders at once could do is the same thing twice. When each
+job ran last stands in private.scheduled_jobs: whoever begins to lead goes on from there.
 """
 
 from __future__ import annotations
@@ -8,56 +9,30 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import structlog
 from redis.exceptions import RedisError
 
 from backend.config import ConfigError, Settings, load_settings
-from backend.core import charges, generations
+from backend.core import charges, generations, notices, reconcile
 from backend.core.checkpoints import Checkpoints
 from backend.deps import Deps, build_deps
 from backend.errors import AppError
 from backend.logs import configure_logging
 from backend.queue import connect
 from backend.rpc import credits as rpc_credits
+from backend.rpc.scheduler import plan_scheduled_jobs
 from backend.worker.leader import LeaderLock
 from backend.worker.outage import Outage
 from backend.worker.stopping import StopSignal
+from backend.worker.timetable import Periodic
 
 log = structlog.get_logger(__name__)
 
 LOCK = "scrip:scheduler"
 LOCK_SECONDS = 30.0
+DAY = 86_400.0
 LOOK_SECONDS = 10.0  # the longest between two looks at the lock; well below its time
-
-
-@dataclass
-class Periodic:
-    """Something to be done again and again while leading."""
-
-    name: str
-    seconds: float
-    run: Callable[[Deps], object]
-    due_at: float = 0.0
-    failing: bool = False
-
-    def plan(self) -> None:
-        """Set the next time, a little off the beat so that many installations don't act in step."""
-        self.due_at = time.monotonic() + self.seconds * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
-
-    def note_failure(self, error: AppError) -> None:
-        """Say once that it fails; it is tried again at its next time."""
-        if not self.failing:
-            log.warning("periodic_failing", job=self.name, code=error.code, reason=error.message)
-        self.failing = True
-
-    def note_success(self) -> None:
-        """Say that it works again."""
-        if self.failing:
-            log.info("periodic_works_again", job=self.name)
-        self.failing = False
 
 
 def periodic_jobs(settings: Settings) -> list[Periodic]:
@@ -69,6 +44,10 @@ def periodic_jobs(settings: Settings) -> list[Periodic]:
         Periodic("dispatch", settings.schedule_dispatch_seconds, generations.dispatch),
         Periodic("charges", sweep, charges.take_noted),
         Periodic("checkpoints", settings.schedule_checkpoint_seconds, Checkpoints().sign),
+        Periodic("reconcile_wallets", 60, reconcile.wallets),
+        Periodic("reconcile_holds", 600, reconcile.holds),
+        Periodic("reconcile_books", DAY, reconcile.books),
+        Periodic("expiry_notices", 3600, notices.expiring),
     ]
 
 
@@ -86,11 +65,12 @@ class Scheduler:
         self._outage = Outage()
         self._lock = LeaderLock(connect(settings.redis_url), LOCK, LOCK_SECONDS)
         self.leading = False
+        self._planned = False
 
     def run(self) -> None:
         """Return once told to stop; another scheduler can then lead at once."""
         while not self._signal.asked:
-            if self._leads():
+            if self._leads() and self._plans():
                 self._run_due()
             self._signal.wait(self._pause())
         try:
@@ -106,8 +86,24 @@ class Scheduler:
         except RedisError as error:
             self._outage.began(error)
         if self.leading != before:
+            self._planned = False
             log.info("scheduler_leads" if self.leading else "scheduler_waits")
         return self.leading
+
+    def _plans(self) -> bool:
+        """Read once per leadership when each job ran last; False while the database does not tell."""
+        if not self._planned:
+            service = self._deps.rpc.as_service()
+            named = [{"name": job.name, "interval_seconds": job.seconds} for job in self._jobs]
+            try:
+                last = {row["name"]: row["started_seconds_ago"] for row in plan_scheduled_jobs(service, jobs=named)}
+            except AppError as error:
+                log.warning("scheduler_cannot_plan", code=error.code, reason=error.message)
+                return False
+            for job in self._jobs:
+                job.begin(last.get(job.name))
+            self._planned = True
+        return True
 
     def _run_due(self) -> None:
         for job in self._jobs:
@@ -117,20 +113,24 @@ class Scheduler:
             self._run(job)
 
     def _run(self, job: Periodic) -> None:
+        started, result, failure = time.monotonic(), None, None
         try:
-            log.debug("periodic_done", job=job.name, result=job.run(self._deps))
-            job.note_success()
+            result = job.run(self._deps)
+            log.debug("periodic_done", job=job.name, result=result)
         except RedisError as error:
             self._outage.began(error)
             self._lock.doubt()
-            self.leading = False
+            self.leading = self._planned = False
+            return
         except AppError as error:
-            job.note_failure(error)
-        except Exception:
+            failure = f"{error.code}: {error.message}"
+        except Exception as error:
             log.exception("periodic_broke", job=job.name)  # the others must go on
+            failure = f"a bug: {type(error).__name__}"
+        job.ended(self._deps, started, failure, result)
 
     def _pause(self) -> float:
-        if self._outage.ongoing:
+        if self._outage.ongoing or (self.leading and not self._planned):
             return 1.0
         if not self.leading:
             return LOOK_SECONDS * random.uniform(0.5, 1.0)  # noqa: S311 - no secret

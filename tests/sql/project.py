@@ -42,6 +42,12 @@ PROVIDER_RESULTS = """
 insert into private.provider_results (provider, request_id, generation_id, status, outcome, received_at)
 select 'fal', g.id::text, g.id, 'ok', 'expected', now() from public.generations g
 """
+TROUBLE = """
+insert into private.scheduled_jobs (name, interval_seconds, planned_at) values ('dispatch', 5, now());
+insert into private.ledger_problems (source, wallet_id, problem, once_key, found_at)
+select 'wallets', w.id, 'balance_wrong', w.id, now() from public.wallets w;
+insert into private.incidents (kind, began_at) values ('no_worker', now());
+"""
 OWNERS = {"user_id": "t.user_id", "wallet_id": "(select w.user_id from public.wallets w where w.id = t.wallet_id)"}
 
 
@@ -95,6 +101,8 @@ def populate(sql: Sql) -> dict[str, Person]:
         sql.connection.execute("insert into private.user_roles values (%s, %s)", [people[name].user_id, role])
     sql.connection.execute("update public.models set active = false where id = 'local/slow'")
     sql.connection.execute(CHECKPOINTS)
+    sql.connection.execute(TROUBLE)
+    sql.as_service("reconcile_wallets")
     sql.connection.execute(PROVIDER_RESULTS)
     return people
 

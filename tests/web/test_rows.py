@@ -65,6 +65,9 @@ INTERNAL = {
     "heartbeat_generation", "complete_generation", "fail_generation", "sweep_generations", "list_dispatchable",
     "get_provider_result", "receive_provider_result",
     "get_schema_version", "admin_check_role", "export_credit_transactions", "list_unsigned_heads", "store_checkpoints",
+    "plan_scheduled_jobs", "note_scheduled_run", "list_scheduled_jobs", "admin_list_scheduled_jobs", "get_alert_facts",
+    "note_incidents", "mark_incident_told", "reconcile_wallets", "reconcile_holds", "reconcile_books",
+    "notify_expiring",
 }  # fmt: skip
 
 
@@ -104,8 +107,9 @@ class Story:
         self._credits()
         self._generations()
         self._receipts()
+        self._scheduler()
 
-    def call(self, name: str, caller: Any, **arguments: Json) -> Json:
+    def call(self, name: str, caller: Any, /, **arguments: Json) -> Json:
         """One call; an operation that does not exist (yet) is an error of the story."""
         answer = OPERATIONS[name](caller, **arguments)
         self.answers[name].append(answer)
@@ -175,6 +179,25 @@ class Story:
         self.call("store_checkpoints", service, public_key="1" * 64, day=unsigned["day"], checkpoints=heads)
         self.call("list_ledger_keys", self.anon)
         self.call("export_credit_transactions", me)
+
+    def _scheduler(self) -> None:
+        service = self.service
+        jobs = [{"name": "dispatch", "interval_seconds": 5}]
+        self.call("plan_scheduled_jobs", service, jobs=jobs)
+        counts = {"runs": 1, "failures": 0, "failures_in_a_row": 0}
+        run = {"started_seconds_ago": 1.5, "took_seconds": 0.5, "result": {"told": 1}}
+        self.call("note_scheduled_run", service, name="dispatch", **run, **counts)
+        self.call("plan_scheduled_jobs", service, jobs=jobs)
+        self.call("list_scheduled_jobs", service)
+        self.call("admin_list_scheduled_jobs", self.boss.caller)
+        self.call("reconcile_wallets", service)
+        self.call("reconcile_holds", service)
+        self.call("reconcile_books", service)
+        self.call("notify_expiring", service)
+        self.call("get_alert_facts", service)
+        wrong = [{"kind": "no_worker", "detail": {}}]
+        (told,) = self.call("note_incidents", service, conditions=wrong, channels=["mail"], patience_seconds=0)
+        self.call("mark_incident_told", service, incident_id=told["id"], event="began", channel="mail")
 
 
 @pytest.fixture(scope="module")

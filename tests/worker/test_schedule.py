@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from structlog.testing import capture_logs
 
+from backend.errors import Unavailable
 from backend.rpc import generations as rpc
 from backend.worker import schedule
 from backend.worker.schedule import Scheduler
@@ -112,6 +113,71 @@ def test_one_job_that_breaks_does_not_stop_the_others(world: World, monkeypatch:
 def test_everything_that_must_happen_by_the_clock_does(world: World) -> None:
     """Lost leases, lapsed holds, lost hints and the day's checkpoints."""
     names = [job.name for job in schedule.periodic_jobs(world.deps.settings)]
-    assert names == ["sweep_generations", "sweep_credits", "dispatch", "charges", "checkpoints"]
+    assert names == [
+        *("sweep_generations", "sweep_credits", "dispatch", "charges", "checkpoints"),
+        *("reconcile_wallets", "reconcile_holds", "reconcile_books", "expiry_notices"),
+    ]
     for job in schedule.periodic_jobs(world.deps.settings):
         job.run(world.deps)
+
+
+def counting(world: World, monkeypatch: pytest.MonkeyPatch, *jobs: tuple[str, float]) -> list[str]:
+    """Put these jobs in place of the real ones, forget what is known of them, and return the list of their runs."""
+    ran: list[str] = []
+    made = lambda settings: [  # noqa: E731
+        schedule.Periodic(name, seconds, lambda deps, name=name: ran.append(name)) for name, seconds in jobs
+    ]
+    monkeypatch.setattr(schedule, "periodic_jobs", made)
+    world.connection.execute("delete from private.scheduled_jobs")
+    return ran
+
+
+def last_run(world: World, name: str, *, hours: float) -> None:
+    """Let a job have run so many hours ago, under another leader."""
+    world.connection.execute(
+        "insert into private.scheduled_jobs (name, interval_seconds, planned_at, last_started_at)"
+        " values (%s, 3600, now(), private.clock() - make_interval(hours => 1) * %s)",
+        [name, hours],
+    )
+
+
+def test_a_missed_run_is_made_up_for_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten were missed while no scheduler ran: one run; what ran half an hour ago waits; what never ran runs."""
+    ran = counting(world, monkeypatch, ("missed", 3600), ("recent", 3600), ("new", 3600), ("tick", 0.1))
+    last_run(world, "missed", hours=10)
+    last_run(world, "recent", hours=0.5)
+    with schedulers(world, 2):
+        eventually(lambda: ran.count("tick") > 2)
+    with schedulers(world, 1):
+        eventually(lambda: ran.count("tick") > 5)
+    assert sorted(name for name in ran if name != "tick") == ["missed", "new"]
+
+
+def test_runs_are_noted_for_everybody_to_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outcome, error and counts; a job that runs often is noted seldom, but a change of its outcome at once."""
+    ran = counting(world, monkeypatch, ("fast", 0.05))
+    calls = world.supabase.calls
+    noted = "/rest/v1/rpc/note_scheduled_run"
+    before = calls.count(noted)
+    with schedulers(world, 1) as (only,):
+        eventually(lambda: len(ran) > 10)
+        assert calls.count(noted) == before + 1
+
+        def refuses(deps: object) -> object:
+            raise Unavailable("Not now.")
+
+        only.scheduler._jobs[0].run = refuses
+        eventually(lambda: world.sql.as_service("list_scheduled_jobs")[0]["last_outcome"] == "failed")
+    (row,) = world.sql.as_service("list_scheduled_jobs")
+    assert (row["last_error"], row["failures_in_a_row"]) == ("unavailable: Not now.", 1)
+    assert row["runs"] > 10 and row["failures"] == 1
+
+
+def test_a_scheduler_that_cannot_plan_waits_for_the_database(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leads, and begins as soon as the database tells what ran last."""
+    ran = counting(world, monkeypatch, ("tick", 0.1))
+    with world.supabase.outage("/rest/v1/rpc/plan_scheduled_jobs"), schedulers(world, 1) as (only,):
+        eventually(lambda: only.leads)
+        assert ran == []
+        world.supabase.down = ()
+        eventually(lambda: len(ran) > 1)
