@@ -31,6 +31,7 @@ class Supervisor:
 
     def __init__(self, tell: Tell) -> None:
         self.tell = tell
+        self.restarts = RESTARTS
         self.services: list[Service] = []
 
     def run(self, name: str, launch: Callable[[], Child], *, rank: int) -> None:
@@ -62,11 +63,11 @@ class Supervisor:
         now = time.monotonic()
         service.ended_at = [*(then for then in service.ended_at if now - then < WITHIN_SECONDS), now]
         how = describe_end(service.child.process.returncode)
-        if len(service.ended_at) > RESTARTS:
+        if len(service.ended_at) > self.restarts:
             raise service.child.failure(f"ended {len(service.ended_at)} times within a minute")
         self.tell(f"{service.name} {how}; starting it again (its log: {service.child.log})")
         service.child.kill()
-        time.sleep(0.2 * len(service.ended_at))
+        time.sleep(0.2 * min(len(service.ended_at), RESTARTS))
         with suppress(ProcessFailed):  # it counts as another end, at the next look
             service.child = service.launch()
 

@@ -1,0 +1,231 @@
+"""One storm from the first sign-up to the last figure."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psycopg
+
+from scripts.local.supabase.keys import Keys
+from scripts.storms import figures
+from scripts.storms.audit import Finding, audit, price_key, rows_of, weather_findings
+from scripts.storms.blows import Blows
+from scripts.storms.report import Reporter
+from scripts.storms.stack import STORM_SETTINGS, StormStack, throw_away_places
+from scripts.storms.users import User, Weather
+from scripts.storms.wishes import CHOICES, Wish, plan
+
+SIGN_UP_CREDITS = 25
+POOR = 5  # every fifth user can't afford all wishes
+CALM_SHARE = 20  # one generation in twenty is asked for before the storm
+OPEN_PER_WORKER = 15
+SETTLE_SECONDS = 150.0  # a lost hint is told again after a minute, a dead scheduler replaced after half of one
+
+
+OPEN = "select count(*) from public.generations where finished_at is null"
+# For --hurry: every function that compares with now asks private.clock().
+CLOCK_AHEAD = """
+create or replace function private.clock() returns timestamptz language plpgsql volatile set search_path = '' as $$
+begin
+  return clock_timestamp() + interval '61 seconds';
+end
+$$"""
+
+
+class OutOfTime(Exception):
+    """The storm took longer than --minutes."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for."""
+
+    generations: int
+    users: int
+    workers: int
+    seed: int
+    minutes: float
+    idle_seconds: float
+    hurry: bool
+    keep: bool
+
+
+class Storm:
+    """Runs it; the main thread strikes and repairs, each user has a thread."""
+
+    def __init__(self, order: Order, reporter: Reporter) -> None:
+        self.order, self.reporter = order, reporter
+        self.end_at = time.monotonic() + order.minutes * 60
+        self.weather = Weather(self.end_at, OPEN_PER_WORKER * order.workers)
+        self.granted: dict[str, int] = {}
+        self.prices: dict[str, int] = {}
+        self.users: dict[str, User] = {}
+        self.calm_users: list[User] = []
+        self.figures: dict[str, Any] = {}
+
+    def run(self) -> bool:
+        """Return whether every figure is as it must be."""
+        with throw_away_places(self.order.keep) as places:
+            if self.order.keep:
+                self.reporter.step(f"data and logs: {', '.join(map(str, places.roots))}")
+            with StormStack(places, self.reporter.step, workers=self.order.workers) as stack:
+                self._prepare(stack)
+                began = self._now(stack)
+                self._calm(stack)
+                calm_ended = self._now(stack)
+                dealt = self._storm(stack)
+                ended = self._now(stack)
+                self._settle(stack)
+                self.figures["enqueue to start, calm"] = figures.waits(stack, began, calm_ended)
+                self.figures["enqueue to start, storm"] = figures.waits(stack, calm_ended, ended)
+                findings = self._audit(stack, dealt)
+        self.reporter.show(findings, self.figures, dealt, self.weather)
+        return all(finding.sound for finding in findings)
+
+    def _prepare(self, stack: StormStack) -> None:
+        """Sign users up, ask prices, and give each the credits for what is planned."""
+        self.reporter.step(f"signing {self.order.users} users up")
+        shares = [self.order.generations // self.order.users] * self.order.users
+        for extra in range(self.order.generations % self.order.users):
+            shares[extra] += 1
+        for number, share in enumerate(shares):
+            user_id, token = _sign_up(stack, number)
+            wishes = plan(f"{self.order.seed}/wishes/{number}", share)
+            self.users[user_id] = User(stack.web_url, token, wishes, self.weather, f"{self.order.seed}/user/{number}")
+        someone = next(iter(self.users.values()))
+        self.prices = {
+            price_key(model, params): someone.quote({"model": model, "params": params, "prompt": "a lighthouse"})
+            for model, params, _ in CHOICES
+        }
+        for number, (user_id, user) in enumerate(self.users.items()):
+            needed = sum(self._price(wish) for wish in user.wishes)
+            self.granted[user_id] = _grant(stack, user_id, needed // 2 if number % POOR == POOR - 1 else needed)
+
+    def _price(self, wish: Wish) -> int:
+        return sum(self.prices[price_key(item["model"], item["params"])] for item in wish.items)
+
+    def _calm(self, stack: StormStack) -> None:
+        """Single generations one after the other, with the settings of production: what waiting and Redis cost."""
+        self.reporter.step("calm: single generations, one after the other")
+        meter = figures.RedisMeter(stack.valkey.url)
+        users = list(self.users.values())
+        count = max(5, self.order.generations // CALM_SHARE)
+        done = 0
+        for number in range(count):
+            user = users[number % len(users)]
+            if user.wishes and user.wishes[0].path == "/generations":
+                wish = user.wishes.pop(0)
+                wish.regretted = False
+                user.asked.append(wish)
+                user.wish(wish)
+                self._wait_until_open(stack, 0, 60)
+                done += 1
+        lap = meter.lap()
+        self.figures["Redis commands per job"] = round(lap["all"] / max(1, done), 1)
+        self.reporter.step(f"idle: counting what asks Redis for {self.order.idle_seconds:.0f} s")
+        time.sleep(self.order.idle_seconds)
+        lap = meter.lap()
+        minute = 60 / lap["seconds"]
+        self.figures["Redis commands per idle minute"] = {
+            "one worker": round(lap["workers"] * minute / self.order.workers, 1),
+            "scheduler": round((lap["all"] - lap["workers"]) * minute, 1),
+        }
+
+    def _storm(self, stack: StormStack) -> Counter[str]:
+        """Strike until all users have what they asked for, or an answer why not."""
+        stack.change_settings(STORM_SETTINGS)
+        stack.supervisor.tell = lambda text: None  # the blows are counted instead
+        self.reporter.step("storm")
+        blows = Blows(stack, f"{self.order.seed}/blows")
+        for user in self.users.values():
+            user.start()
+        while any(user.busy for user in self.users.values()):
+            self._check_time()
+            stack.keep_running()
+            blows.look()
+            self.weather.open = self._count_open(stack)
+            self.reporter.progress(self._asked(), self.order.generations, self.weather.open, blows.dealt)
+            time.sleep(0.1)
+        blows.cease()
+        return blows.dealt
+
+    def _settle(self, stack: StormStack) -> None:
+        """Give it time to settle by itself; nobody helps."""
+        self.reporter.step("the storm is over: settling")
+        if self.order.hurry:
+            stack.patiently(CLOCK_AHEAD)
+        began = time.monotonic()
+        self._wait_until_open(stack, 0, SETTLE_SECONDS)
+        self.figures["seconds to settle"] = round(time.monotonic() - began, 1)
+
+    def _wait_until_open(self, stack: StormStack, most: int, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self._check_time()
+            stack.keep_running()
+            count = self._count_open(stack, otherwise=most + 1)
+            if count <= most:
+                return
+            self.reporter.progress(self._asked(), self.order.generations, count, Counter())
+            time.sleep(0.02)
+
+    def _audit(self, stack: StormStack, dealt: Counter[str]) -> list[Finding]:
+        self.reporter.step("checking the books")
+        stack.patiently("select 1")
+        rows = rows_of(stack.connect())
+        wishes = {user_id: user.asked for user_id, user in self.users.items()}
+        findings = audit(stack.connect(), rows, wishes, self.granted, self.prices)
+        self.figures["generations"] = dict(Counter(row.status for row in rows))
+        self.figures["attempts"] = sum(row.attempt for row in rows)
+        self.figures["failed with"] = dict(Counter(row.error for row in rows if row.status == "failed"))
+        self.figures["worker settings in the storm"] = STORM_SETTINGS
+        return findings + weather_findings(self.weather, dealt)
+
+    def _asked(self) -> int:
+        return sum(len(wish.items) for user in self.users.values() for wish in user.asked)
+
+    def _count_open(self, stack: StormStack, otherwise: int | None = None) -> int:
+        try:
+            row = stack.connect().execute(OPEN).fetchone()
+            return int(row[0]) if row else 0
+        except psycopg.OperationalError:
+            return self.weather.open if otherwise is None else otherwise
+
+    def _now(self, stack: StormStack) -> Any:
+        return stack.patiently("select clock_timestamp()")[0][0]
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self.end_at:
+            raise OutOfTime(f"It did not end within {self.order.minutes:g} minutes: give it more, or ask for less.")
+
+
+def _sign_up(stack: StormStack, number: int) -> tuple[str, str]:
+    answer = httpx.post(
+        f"{stack.supabase_url}/auth/v1/signup",
+        json={"email": f"user-{number}@example.com", "password": f"correct horse {number}"},
+        headers={"apikey": stack.keys.publishable_key},
+        timeout=30,
+    ).raise_for_status()
+    return answer.json()["user"]["id"], answer.json()["access_token"]
+
+
+def _grant(stack: StormStack, user_id: str, credits: int) -> int:
+    """Give credits; returns what the user has."""
+    keys: Keys = stack.keys
+    if credits:
+        httpx.post(
+            f"{stack.supabase_url}/rest/v1/rpc/grant_credits",
+            json={
+                "p_user_id": user_id,
+                "p_amount": credits,
+                "p_source": "purchase",
+                "p_idempotency_key": "storm",
+            },
+            headers={"apikey": keys.secret_key},
+            timeout=30,
+        ).raise_for_status()
+    return SIGN_UP_CREDITS + credits
