@@ -22,7 +22,7 @@ from backend.core.outputs import checked
 from backend.core.production import production_for
 from backend.deps import Deps
 from backend.errors import AppError, InvalidParams, StaleAttempt, Unavailable
-from backend.queue import RedisError
+from backend.queue import DEFAULT, RedisError
 from backend.rpc import generations as rpc
 from backend.rpc.client import Caller
 
@@ -71,15 +71,18 @@ def start(
     """Check, then price, reserve and queue in one transaction, then tell the workers; returns the generation."""
     find_model(deps, model_id).check(prompt, params)
     generation = rpc.create_generation(caller, model_id=model_id, prompt=prompt, params=params, idempotency_key=key)
-    if generation["status"] == "queued":
-        _tell_workers(deps, generation["id"], generation["attempt"], request_id)
+    if generation["status"] == "queued" and not generation["waiting"]:
+        tell_workers(deps, generation["id"], generation["attempt"], request_id=request_id)
     return generation
 
 
-def _tell_workers(deps: Deps, generation_id: str, attempt: int, request_id: str | None) -> None:
-    # Only a hint. When Redis is away, or we die before this line, the dispatcher finds the row.
+def tell_workers(
+    deps: Deps, generation_id: str, attempt: int, *, queue: str = DEFAULT, request_id: str | None = None
+) -> None:
+    """Put a queued generation before the workers: a hint, and without Redis none at all."""
+    # When Redis is away, or we die before this line, the dispatcher finds the row.
     try:
-        deps.queue.enqueue_generation(generation_id, attempt, request_id)
+        deps.queue.enqueue_generation(generation_id, attempt, request_id, queue)
     except RedisError as error:
         log.warning("enqueue_failed", generation_id=generation_id, error=str(error))
 
@@ -112,7 +115,9 @@ def run(
         ) as lease:
             outcome = _attempt(deps, claim, lease)
             if outcome is not None:
-                _settle(service, claim, outcome, patience=settings.worker_lease_seconds)
+                following = _settle(service, claim, outcome, patience=settings.worker_lease_seconds)
+                for row in following:
+                    tell_workers(deps, row["id"], row["attempt"], queue=row["queue"])
 
 
 def _claim(service: Caller, generation_id: str, worker: str, lease_seconds: int) -> Json | None:
@@ -164,24 +169,27 @@ def _store(deps: Deps, claim: Json, result: Result, lease: Lease) -> list[Json]:
     return [output.row for output in outputs]
 
 
-def _settle(service: Caller, claim: Json, outcome: Outcome, *, patience: float) -> None:
-    """Write the outcome, repeating through an outage. When that fails the lease runs out and the sweep takes over."""
+def _settle(service: Caller, claim: Json, outcome: Outcome, *, patience: float) -> list[Json]:
+    """Write the outcome, repeating through an outage, and return who got its slot.
+
+    When that fails the lease runs out and the sweep takes over.
+    """
     give_up, pause = time.monotonic() + patience, 0.2
     while True:
         try:
             settled = _write(service, claim, outcome)
             log.info("generation_settled", status=settled["status"], attempt=settled["attempt"])
-            return
+            return list(settled["next"])
         except StaleAttempt:
             log.warning("settle_came_late", attempt=claim["attempt"])
-            return
+            return []
         except AppError as error:
             if error.status < 500 and isinstance(outcome, Succeeded):
                 log.error("outcome_refused", code=error.code, reason=error.message)
                 outcome = Failed("internal", "Something went wrong on our side.", retryable=False)
             elif error.status < 500 or time.monotonic() + pause > give_up:
                 log.error("settle_given_up", code=error.code)
-                return
+                return []
         time.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - only spreads the tries of many workers
         pause = min(pause * 2, 5.0)
 
@@ -211,5 +219,5 @@ def dispatch(deps: Deps) -> int:
     deps.queue.ping()  # the next call marks what it returns as told, so be sure that telling is possible
     found = rpc.list_dispatchable(deps.rpc.as_service(), limit=BATCH)
     for row in found:
-        deps.queue.enqueue_generation(row["id"], row["attempt"], None)
+        deps.queue.enqueue_generation(row["id"], row["attempt"], None, row["queue"])
     return len(found)

@@ -142,6 +142,7 @@ class Generation(Answer):
 
     id: UUID
     status: Status
+    waiting: bool = Field(description="Queued, and waits until another of your generations ends.")
     model: str
     prompt: str
     params: dict[str, Any]

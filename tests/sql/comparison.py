@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from tests.factories import Json, Sql
 from tests.sql.books import DEBT_LIMIT, NEVER, Hold, Refused, Wallet
-from tests.sql.works import HOLD_SECONDS, MAX_ATTEMPTS, Work
+from tests.sql.works import HOLD_SECONDS, MAX_ATTEMPTS, SLOTS, Work
 
 T = TypeVar("T")
 TICK = 1  # millisecond
@@ -20,7 +20,7 @@ POLICIES = ("collect", "debt", "absorb")
 SETUP = f"""
     create table private.test_clock (milliseconds bigint not null);
     insert into private.test_clock values (0);
-    update private.settings set debt_limit = {DEBT_LIMIT};
+    update private.settings set debt_limit = {DEBT_LIMIT}, user_concurrency = {SLOTS};
     create or replace function private.clock() returns timestamptz language sql stable set search_path = '' as
       $$ select timestamptz 'epoch' + c.milliseconds * interval '1 millisecond' from private.test_clock c $$;
 """
@@ -36,7 +36,8 @@ LOOK = """
       and w.held = (select coalesce(sum(r.amount), 0) from credit_reservations r
                     where r.wallet_id = w.id and r.status = 'held')
       and greatest(0, w.balance - w.held) = (select coalesce(sum(g.remaining), 0) from credit_grants g
-                                             where g.wallet_id = w.id and g.open)
+                                             where g.wallet_id = w.id and g.open),
+      (select count(*) from generations g where g.user_id = w.user_id and g.dispatch_at = 'infinity')
     from unnest(%s::uuid[]) with ordinality as u (id, n) join wallets w on w.user_id = u.id order by u.n
 """
 
@@ -78,7 +79,7 @@ class Comparison(RuleBasedStateMachine):
         for user, wallet in zip(self.users, self.wallets, strict=True):
             row = self.pool[0].grant(user, 6, source="promotion", lasts=50)
             wallet.grant(6, paid=False, ends=Comparison.moment + 50_000).id = row["lots"][0]["grant_id"]
-        self.works_made: list[Work] = []
+        self.lines: list[list[Work]] = [[] for _ in self.users]
 
     def tick(self, duration: int = TICK) -> None:
         """Let milliseconds pass, for the database and for the model."""
@@ -152,11 +153,12 @@ class Comparison(RuleBasedStateMachine):
     def figures_are_as_predicted(self) -> None:
         """What users read, and the sums that must agree, after each step."""
         found = self.pool[1].connection.execute(LOOK, [self.users]).fetchall()
-        for (shown, sums_agree), wallet in zip(found, self.wallets, strict=True):
+        for (shown, sums_agree, waiting), wallet, line in zip(found, self.wallets, self.lines, strict=True):
             predicted = (wallet.balance, wallet.held, wallet.available)
             assert (shown["balance"], shown["held"], shown["available"]) == predicted
             assert [entry["credits"] for entry in shown["expiring"]] == wallet.expiring()
             assert sums_agree
+            assert waiting == sum(work.waiting for work in line)
 
     def teardown(self) -> None:
         """In the end every lot holds what the model says, every row proves itself, and the books balance."""

@@ -149,15 +149,17 @@ class Histories(Comparison):
         request = {"p_model_id": f"test/{policy}", "p_prompt": "x", "p_params": {"num_images": images}}
         made = self.keyed(
             fate, at, lambda s, **r: s.as_user(self.users[who], "create_generation", **r), request, {"p_prompt": "y"},
-            lambda: Work(wallet, wallet.reserve(2 * images, seconds=HOLD_SECONDS, policy=policy)),
-            lambda work: (work.status, work.hold.amount), lambda row: (row["status"], row["credits"]["reserved"]),
+            lambda: Work(
+                wallet, wallet.reserve(2 * images, seconds=HOLD_SECONDS, policy=policy), self.lines[who]
+            ),
+            lambda work: (work.status, work.waiting, work.hold.amount),
+            lambda row: (row["status"], row["waiting"], row["credits"]["reserved"]),
         )  # fmt: skip
         if made is None:
             return None
         work, answer = made
         work.id = answer["id"]
         work.hold.id = self.pool[0].one("select reservation_id::text from generations where id = %s", work.id)
-        self.works_made.append(work)
         if claimed:
             self.take_up(work, 60, fate, at)
         return work
@@ -228,7 +230,8 @@ class Histories(Comparison):
         self.tick(1000 * duration)
 
         def predict() -> list[str]:
-            lost = [work for work in self.works_made if work.status == "running" and work.lease_ends <= self.moment]
+            works = [work for line in self.lines for work in line]
+            lost = [work for work in works if work.status == "running" and work.lease_ends <= self.moment]
             return sorted(work.lose() for work in lost)
 
         def read(row: Json) -> list[str]:

@@ -55,6 +55,13 @@ BROKEN = {
         "generations/heartbeat_generation", "perform private.keep_hold(g.reservation_id, v_lease_until);",
         "",
     ),
+    "slots without a limit": ("generations/create_generation", "private.free_slots(v_user_id) > 0", "true"),
+    "waiting line overtaken": ("generations/claim_generation", " and x.dispatch_at < 'infinity'", ""),
+    "slot lost on success": (
+        "generations/complete_generation",
+        "v_next := private.promote_waiting(g.user_id, private.clock() + interval '15 seconds');",
+        "",
+    ),
     "cancel forgotten": ("generations/fail_attempt", "if g.cancel_requested then", "if false then"),
 }  # fmt: skip
 

@@ -410,7 +410,7 @@ def test_the_dispatcher_finds_what_the_queue_may_have_lost(sql: Sql, alice: uuid
 
     assert due() == []
     sql.move_time(16)
-    assert due() == [{"id": queued["id"], "attempt": 0}]
+    assert due() == [{"id": queued["id"], "attempt": 0, "queue": "default"}]
     assert due() == []
     sql.move_time(61)
     assert len(due()) == 1

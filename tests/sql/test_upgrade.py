@@ -99,6 +99,15 @@ def lost(before: Rows, after: Rows) -> list[str]:
     return missing
 
 
+def as_of(then: Any, now: Any) -> Any:
+    """What is answered today, without the keys that answers did not have then."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        return {key: as_of(then[key], now[key]) for key in then if key in now}
+    if isinstance(then, list | tuple) and isinstance(now, list | tuple) and len(then) == len(now):
+        return type(now)(as_of(*pair) for pair in zip(then, now, strict=True))
+    return now
+
+
 def supabase_until(folder: Path, version: str) -> Path:
     """A checkout of the past: the migrations up to this one, and no function files, which are read from them."""
     migrations = folder / version / "migrations"
@@ -183,7 +192,7 @@ def test_a_database_of_the_past_becomes_the_one_of_today(
     with psycopg.connect(url, autocommit=True) as connection, psycopg.connect(fresh) as new:
         assert schema(connection) == schema(new)
         assert lost(before, contents(connection)) == []
-        assert figures(connection) == then
+        assert as_of(then, figures(connection)) == then
         live(Sql(connection))
         assert Sql(connection).problems() == []
     assert up(url, say=lambda _: None).applied == []

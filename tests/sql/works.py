@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.sql.books import Hold, Refused, Wallet
 
 MAX_ATTEMPTS = 2
+SLOTS = 2
 HOLD_SECONDS = 60
 
 
 @dataclass(eq=False)
 class Work:
-    """A generation."""
+    """A generation; `line` is every one of its user, in the order in which they began."""
 
     wallet: Wallet
     hold: Hold
+    line: list[Work]
     status: str = "queued"
     attempt: int = 0
     failures: int = 0
     lease_ends: float = 0
     cancel_asked: bool = False
     id: str | None = None
+    waiting: bool = field(init=False, default=True)
+
+    def __post_init__(self) -> None:
+        self.line.append(self)
+        self.fill_slots()
+
+    def fill_slots(self) -> None:
+        """Whoever is first in the line gets what is free."""
+        for work in self.line:
+            taken = sum(one.status in ("queued", "running") and not one.waiting for one in self.line)
+            work.waiting = work.waiting and taken >= SLOTS
 
     @property
     def charged(self) -> int:
@@ -29,7 +42,8 @@ class Work:
 
     def end(self, status: str) -> None:
         self.wallet.release(self.hold)
-        self.status = status
+        self.status, self.waiting = status, False
+        self.fill_slots()
 
     def check(self, attempt: int) -> None:
         if self.status != "running" or attempt != self.attempt:
@@ -37,7 +51,7 @@ class Work:
 
     def claim(self, lease: int) -> int | None:
         """The new attempt, or None when there is nothing to do."""
-        if self.status != "queued":
+        if self.status != "queued" or self.waiting:
             return None
         if not self.wallet.keep(self.hold, lease):
             self.end("failed")
@@ -59,6 +73,7 @@ class Work:
             self.check(attempt)
             self.wallet.settle(self.hold, credits)
             self.status = "succeeded"
+            self.fill_slots()
         return self.charged
 
     def fail(self, attempt: int, *, retryable: bool, handed_back: bool) -> str:

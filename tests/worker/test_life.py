@@ -9,8 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
+import rq
 from PIL import Image
 
+from backend import queue as queues
 from backend.core import generations
 from backend.errors import InsufficientCredits, InvalidParams, ModelNotFound, StaleAttempt
 from backend.rpc import generations as rpc
@@ -210,3 +212,23 @@ def test_an_old_attempt_can_neither_complete_nor_fail_nor_go_on(world: World) ->
         rpc.fail_generation(service, **old, error_code="late", error_message="late", retryable=False)
     assert world.row(generation_id) == before
     assert world.figures(user) == (25, 4, 21)
+
+
+def test_whoever_finishes_tells_the_workers_of_the_next(world: World) -> None:
+    """Four of six have slots and are told of; each that ends passes its slot on, without waiting for the dispatcher."""
+    user = world.new_user()
+    made = [world.start(user, width=64, height=64) for _ in range(6)]
+    assert waiting_jobs(world) == [f"gen-{one}-0" for one in made[:4]]
+    world.run(made[5])
+    waits = world.sql.one("select dispatch_at = 'infinity' from public.generations where id = %s", made[5])
+    assert waits, "a stray job starts nothing that waits"
+    world.run(made[0])
+    assert waiting_jobs(world) == [f"gen-{one}-0" for one in made[:5]]
+    world.sql.as_user(uuid.UUID(user.id), "cancel_generation", p_generation_id=made[1])
+    generations.dispatch(world.deps)
+    assert waiting_jobs(world) == [f"gen-{one}-0" for one in made]
+
+
+def waiting_jobs(world: World) -> list[str]:
+    """The jobs of single generations, in their order."""
+    return rq.Queue(queues.DEFAULT, connection=world.deps.redis).job_ids

@@ -22,6 +22,7 @@ begin
   end if;
   if g.status = 'queued' then
     g := private.end_generation(g, 'canceled', 'canceled', 'Canceled before it started.');
+    perform private.promote_waiting(g.user_id, private.clock());
   elsif g.status = 'running' then
     update public.generations x set cancel_requested = true where x.id = g.id returning * into g;
   end if;

@@ -1,7 +1,7 @@
 -- claim_generation(p_generation_id, p_worker, p_lease_seconds) -> jsonb      called by: backend/rpc/generations.py as service_role
 -- Makes the caller the owner of a queued generation until the lease ends: a new attempt, and all that is needed to run it.
--- Null when there is nothing to do: it is running, has ended, is unknown, or its hold has ended (then it fails here, uncharged).
--- Guarantees: of any number of callers one gets it. Nobody works without a hold.
+-- Null when there is nothing to do: it is running, waits for a slot, has ended, is unknown, or its hold has ended (then it fails here,
+-- uncharged). Guarantees: of any number of callers one gets it. Nobody works without a hold, and no user has more workers than slots.
 -- Refuses: invalid_params 422
 create or replace function public.claim_generation(p_generation_id uuid, p_worker text, p_lease_seconds integer default 60)
 returns jsonb
@@ -14,13 +14,15 @@ declare
   g public.generations;
 begin
   perform private.check_ttl(p_lease_seconds);
-  select * into g from public.generations x where x.id = p_generation_id and x.status = 'queued' for no key update;
+  select * into g from public.generations x
+  where x.id = p_generation_id and x.status = 'queued' and x.dispatch_at < 'infinity' for no key update;
   if not found then
     return null;
   end if;
   v_lease_until := private.clock() + make_interval(secs => p_lease_seconds);
   if not private.keep_hold(g.reservation_id, v_lease_until) then
     perform private.end_generation(g, 'failed', 'hold_expired', 'It waited longer than its credits were held. Nothing was charged.');
+    perform private.promote_waiting(g.user_id, private.clock());
     return null;
   end if;
   update public.generations x

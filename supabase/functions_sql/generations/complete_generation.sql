@@ -1,5 +1,6 @@
 -- complete_generation(p_generation_id, p_attempt, p_outputs, p_credits, p_cost_micros) -> jsonb      called by: backend/rpc/generations.py as service_role
--- Succeeded and charged, in one transaction: p_credits (null: what was reserved), the rest goes back. {id, status, attempt, credits_charged, absorbed}.
+-- Succeeded and charged, in one transaction: p_credits (null: what was reserved), the rest goes back. {id, status, attempt, credits_charged, absorbed, next}.
+-- next: generations of the user that got the slot, [{id, attempt, queue}]; tell the workers.
 -- cost_micros (null: what the price it was made with says) is added to what earlier attempts cost. A repeat by the same attempt answers the stored outcome.
 -- Refuses, first match wins: generation_not_found 404 · stale_attempt 409 · invalid_params 422 · invalid_amount 400
 create or replace function public.complete_generation(
@@ -13,6 +14,7 @@ declare
   g public.generations := private.lock_generation(p_generation_id);
   v_cost bigint;
   r public.credit_reservations;
+  v_next jsonb := '[]';
 begin
   if g.status = 'succeeded' and g.attempt = p_attempt then
     select * into strict r from public.credit_reservations x where x.id = g.reservation_id;
@@ -30,9 +32,10 @@ begin
         lease_until = null, finished_at = private.clock()
     where x.id = g.id
     returning * into g;
+    v_next := private.promote_waiting(g.user_id, private.clock() + interval '15 seconds');
   end if;
   return jsonb_build_object('id', g.id, 'status', g.status, 'attempt', g.attempt, 'credits_charged', g.credits_charged,
-    'absorbed', r.absorbed_amount);
+    'absorbed', r.absorbed_amount, 'next', v_next);
 end
 $$;
 

@@ -1,5 +1,6 @@
 -- create_generation(p_model_id, p_prompt, p_params, p_idempotency_key) -> jsonb      called by: backend/rpc/generations.py as the user
 -- Prices, reserves and queues in one transaction; returns the generation. A repeat of the key answers the first one with its present status.
+-- When the user has no free slot it waits, and gets one when another of the user's generations ends.
 -- Guarantees: no generation without a hold, no hold without a generation. One key, one generation.
 -- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · user_not_found 404 · idempotency_key_reused 409 ·
 --   model_not_found 404 · invalid_params 422 · insufficient_credits 402
@@ -33,12 +34,13 @@ begin
   end if;
   r := private.hold_credits(w, (private.price_generation(m, p_prompt, v_params) ->> 'credits')::bigint,
     private.clock() + make_interval(secs => m.hold_seconds), p_idempotency_key, v_digest, 'generation:' || v_id, m.late_settle);
-  -- The caller hands it to the queue; if it can't, the dispatcher does after 15 seconds.
+  -- With a slot: the caller hands it to the queue; if it can't, the dispatcher does after 15 seconds.
   insert into public.generations (
     id, user_id, model_id, prompt, params, max_attempts, dispatch_at, reservation_id, credits_reserved, price_version, created_at)
   values (
-    v_id, v_user_id, m.id, p_prompt, v_params, m.max_attempts, private.clock() + interval '15 seconds', r.id, r.amount,
-    m.price_version, private.clock())
+    v_id, v_user_id, m.id, p_prompt, v_params, m.max_attempts,
+    case when private.free_slots(v_user_id) > 0 then private.clock() + interval '15 seconds' else 'infinity' end,
+    r.id, r.amount, m.price_version, private.clock())
   returning * into g;
   return private.generation_json(g);
 end

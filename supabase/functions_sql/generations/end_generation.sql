@@ -1,5 +1,6 @@
 -- end_generation(g, p_status, p_error_code, p_error_message) -> generations      called by: claim, fail, cancel, sweep
--- Failed or canceled, and the credits are back: one transaction. g is locked and has not ended.
+-- Failed or canceled, and the credits are back: one transaction. g is locked and has not ended. Its slot is free: the caller, who then
+-- has the wallet's lock, goes on with promote_waiting.
 create or replace function private.end_generation(g public.generations, p_status text, p_error_code text, p_error_message text)
 returns public.generations
 language plpgsql

@@ -1,5 +1,5 @@
 -- generation_json(g) -> jsonb      called by: user operations on generations
--- A generation as its owner sees it. The same through PostgREST and through Flask, which only adds signed URLs to outputs.
+-- A generation as its owner sees it; waiting: queued, until another of the user's generations ends. The same through PostgREST and through Flask, which only adds signed URLs to outputs.
 create or replace function private.generation_json(g public.generations)
 returns jsonb
 language plpgsql
@@ -8,7 +8,7 @@ set search_path = ''
 as $$
 begin
   return jsonb_build_object(
-    'id', g.id, 'status', g.status, 'model', g.model_id, 'prompt', g.prompt, 'params', g.params,
+    'id', g.id, 'status', g.status, 'waiting', coalesce(g.dispatch_at = 'infinity', false), 'model', g.model_id, 'prompt', g.prompt, 'params', g.params,
     'credits', jsonb_build_object('reserved', g.credits_reserved, 'charged', g.credits_charged),
     'progress', g.progress, 'outputs', g.outputs,
     'error', case when g.error_code is not null and g.status in ('failed', 'canceled')

@@ -1,5 +1,6 @@
 -- sweep_generations(p_limit) -> jsonb      called by: backend/rpc/generations.py as service_role, from the scheduler
 -- Ends up to p_limit attempts whose lease ran out, as if the worker had reported it: {requeued, failed, canceled}.
+-- Whoever waits for a slot that becomes free is due at once.
 -- Guarantees: safe to run twice, late or beside itself. It costs in proportion to what is running.
 -- Refuses: invalid_params 422
 create or replace function public.sweep_generations(p_limit integer default 100)
@@ -22,6 +23,9 @@ begin
     for no key update of x skip locked
   loop
     g := private.fail_attempt(g, 'worker_lost', 'The worker was lost.', true);
+    if g.finished_at is not null then
+      perform private.promote_waiting(g.user_id, v_now);
+    end if;
     v_counts := jsonb_set(v_counts, array[g.status], to_jsonb((v_counts ->> g.status)::integer + 1));
   end loop;
   return jsonb_build_object('requeued', v_counts -> 'queued', 'failed', v_counts -> 'failed', 'canceled', v_counts -> 'canceled');
