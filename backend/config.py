@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlsplit
@@ -10,13 +11,16 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from pydantic import ValidationError as Invalid
 
+from backend.variables import LOOPBACK as LOOPBACK
 from backend.variables import (
     JwtSecret,
     Origins,
     ProjectAddress,
+    ProviderKeys,
     PublishableKey,
     RateLimit,
     RedisAddress,
+    SafeAddress,
     SecretKey,
     SigningKey,
     StripeSecret,
@@ -24,7 +28,6 @@ from backend.variables import (
     WebAddress,
 )
 
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 LIVE_KEYS = ("sk_live_", "rk_live_")
 SCRIPTS_ONLY = ("DATABASE_URL",)
 
@@ -79,6 +82,13 @@ class Settings(BaseModel):
     )
     stripe_api_base: WebAddress | None = Field(None, validation_alias=AliasChoices("STRIPE_API_BASE"))
 
+    fal_keys: ProviderKeys = Field((), repr=False, validation_alias=AliasChoices("FAL_KEY", "FAL_KEY_1"))
+    fal_queue_url: SafeAddress = Field("https://queue.fal.run", validation_alias=AliasChoices("FAL_QUEUE_URL"))
+    fal_jwks_url: SafeAddress = Field(
+        "https://rest.alpha.fal.ai/.well-known/jwks.json", validation_alias=AliasChoices("FAL_JWKS_URL")
+    )
+    public_api_url: SafeAddress | None = Field(None, validation_alias=AliasChoices("PUBLIC_API_URL"))
+
     @property
     def issuer(self) -> str:
         """Return the issuer that every access token must name."""
@@ -106,14 +116,22 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Return the settings, or raise ConfigError naming all that is missing or wrong at once."""
     source = os.environ if environ is None else environ
     given = {name: value.strip() for name, value in source.items() if value.strip()}
+    fal_keys = _fal_keys(given)
     problems = _unsafe(given) + _unsafe_payments(given)
     try:
-        settings = Settings.model_validate(given)
+        settings = Settings.model_validate(given | fal_keys)
     except Invalid as error:
         problems = [_problem(found["type"], str(found["loc"][0]), found["msg"]) for found in error.errors()] + problems
     if problems:
         raise ConfigError(problems)
     return settings
+
+
+def _fal_keys(given: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Gather FAL_KEY and FAL_KEY_1, FAL_KEY_2, ... in this order, each value once."""
+    names = [name for name in given if re.fullmatch(r"FAL_KEY(_[1-9]\d{0,3})?", name)]
+    names.sort(key=lambda name: int(name.removeprefix("FAL_KEY").removeprefix("_") or 0))
+    return {"FAL_KEY": tuple(dict.fromkeys(given[name] for name in names))} if names else {}
 
 
 def _problem(kind: str, name: str, message: str) -> str:
@@ -149,6 +167,8 @@ def _unsafe_for_tests(given: Mapping[str, str]) -> list[str]:
     problems = [f"{name} is not on this machine, which TESTING_MODE requires" for name in far]
     live = [name for name, value in given.items() if value.startswith(LIVE_KEYS)]
     problems += [f"{name} holds a live key, which TESTING_MODE refuses" for name in live]
+    if _fal_keys(given) and _host(given, "FAL_QUEUE_URL") not in LOOPBACK:
+        problems.append("FAL_KEY would order from the real fal, which TESTING_MODE refuses: set FAL_QUEUE_URL")
     if given.get("APP_ENV", "production") == "production":
         problems.append("TESTING_MODE can't be on in production: set APP_ENV=local or staging, or turn it off")
     return problems

@@ -17,6 +17,8 @@ from backend.config import Settings
 from backend.queue import Queue
 from backend.queue import connect as connect_redis
 from backend.rpc.client import Rpc, connect
+from backend.shared import Shared
+from backend.signals import LONGEST_WAIT, Signals
 
 T = TypeVar("T")
 
@@ -73,7 +75,15 @@ class Deps:
     @property
     def providers(self) -> dict[str, Provider]:
         """Return the AI providers by name."""
-        return self._once("providers", lambda: build_providers(self.settings))
+        return self._once("providers", lambda: build_providers(self.settings, Shared(self.redis).run))
+
+    @property
+    def signals(self) -> Signals:
+        """Return the way to wake a process that waits."""
+        patient = LONGEST_WAIT + 2
+        return self._once(
+            "signals", lambda: Signals(self.redis, connect_redis(self.settings.redis_url, seconds=patient))
+        )
 
     @property
     def stripe(self) -> Stripe:

@@ -158,6 +158,12 @@ class PaymentsNotConfigured(AppError):
     code, status = "payments_not_configured", 503
 
 
+class ProviderNotConfigured(AppError):
+    """What runs this model is not set up here."""
+
+    code, status = "provider_not_configured", 503
+
+
 BY_CODE: dict[str, type[AppError]] = {kind.code: kind for kind in AppError.__subclasses__()}
 
 # A real conflict between two transactions: running the whole call again is the answer to it.

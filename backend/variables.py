@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
 
 def _web_address(value: str) -> str:
     parts = urlsplit(value)
@@ -116,7 +118,25 @@ def _stripe_webhook_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _safe_address(value: str) -> str:
+    address = _web_address(value)
+    parts = urlsplit(address)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise ValueError("must be https, unless it is on this machine")
+    return address
+
+
+def _provider_keys(value: object) -> object:
+    """Accept keys that fit into a header; several variables hold one each."""
+    keys = value if isinstance(value, tuple) else (value,)
+    if not all(isinstance(key, str) and re.fullmatch(r"[!-~]{8,}", key) for key in keys):
+        raise ValueError("is no key of fal: expected the key as fal shows it, without spaces")
+    return keys
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+SafeAddress = Annotated[str, AfterValidator(_safe_address)]
+ProviderKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_provider_keys)]
 ProjectAddress = Annotated[str, AfterValidator(_project_address)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_origins)]
 RateLimit = Annotated[str, AfterValidator(_rate_limit)]

@@ -53,6 +53,16 @@ class Storage:
             if answer["signedURL"] and not answer["error"]
         }
 
+    def address(self, bucket: str, path: str, ttl: int) -> str | None:
+        """Return a signed address for whoever holds it, with the service key; None when there is no such file."""
+        try:
+            answer = self._client(self._secret, self._secret).from_(bucket).create_signed_urls([path], ttl)[0]
+        except StorageApiError as error:
+            raise _refusal(error) from error
+        except httpx.TransportError as error:
+            raise Unavailable from error
+        return urljoin(self._base, answer["signedURL"]) if answer["signedURL"] and not answer["error"] else None
+
     def _client(self, key: str, token: str) -> SyncStorageClient:
         # Cheap: no connection of its own, and a fresh set of headers per identity.
         return SyncStorageClient(

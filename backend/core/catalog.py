@@ -13,8 +13,9 @@ from jsonschema import Draft202012Validator, TypeChecker, ValidationError
 from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 
+from backend.clients.providers import NEEDS
 from backend.deps import Deps
-from backend.errors import InvalidParams, ModelNotFound, Unavailable
+from backend.errors import InvalidParams, ModelNotFound, ProviderNotConfigured, Unavailable
 from backend.rpc import models as rpc_models
 
 FRESH_SECONDS = 30.0
@@ -28,6 +29,7 @@ class Model:
     id: str
     params_schema: Mapping[str, Any]
     max_prompt_chars: int
+    provider: str = "local"
 
     @cached_property
     def _validator(self) -> Any:
@@ -45,13 +47,26 @@ class Model:
 
 
 def find_model(deps: Deps, model_id: str) -> Model:
-    """Return a model, asking the database again when it is unknown here or what we know has aged."""
+    """Return a model that can run here, asking the database again when it is unknown here or what we know has aged."""
     age, known = _remembered.get(deps.settings.supabase_url, (-math.inf, {}))
     if time.monotonic() - age > FRESH_SECONDS or model_id not in known:
         known = _refresh(deps, known)
     if model_id not in known:
         raise ModelNotFound(model=model_id)
-    return known[model_id]
+    model = known[model_id]
+    reason = unavailable_reason(deps, model.provider)
+    if reason:
+        raise ProviderNotConfigured(reason, model=model_id, provider=model.provider)
+    return model
+
+
+def unavailable_reason(deps: Deps, provider: str) -> str | None:
+    """Say what is missing for the models of a provider to run here; None when nothing is."""
+    if provider in deps.providers:
+        return None
+    needed = NEEDS.get(provider)
+    mend = f": {needed} is not set" if needed else ""
+    return f"The provider {provider} is not set up here{mend}."
 
 
 def forget_models() -> None:
@@ -66,7 +81,9 @@ def _refresh(deps: Deps, known: dict[str, Model]) -> dict[str, Model]:
         if known:
             return known  # the database itself decides next, and refuses by itself when it is down
         raise
-    models = {row["id"]: Model(row["id"], row["params_schema"], row["max_prompt_chars"]) for row in rows}
+    models = {
+        row["id"]: Model(row["id"], row["params_schema"], row["max_prompt_chars"], row["provider"]) for row in rows
+    }
     _remembered[deps.settings.supabase_url] = (time.monotonic(), models)
     return models
 

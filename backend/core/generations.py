@@ -112,6 +112,7 @@ def run(
             lease_seconds=settings.worker_lease_seconds,
             heartbeat_seconds=min(settings.worker_heartbeat_seconds, settings.worker_lease_seconds / 3),
             stopping=stopping,
+            wake=partial(deps.signals.send, claim["id"]),
         ) as lease:
             outcome = _attempt(deps, claim, lease)
             if outcome is not None:
@@ -157,7 +158,7 @@ def _produce(deps: Deps, claim: Json, lease: Lease) -> Result:
     """Check what was asked for, then let the provider do it."""
     # Checked here again, because a row can be made without passing `start`: the operation is open to every user.
     Model(claim["model"], claim["params_schema"], claim["max_prompt_chars"]).check(claim["prompt"], claim["params"])
-    return production_for(deps.providers, claim, lease).produce(claim["provider_request_id"])
+    return production_for(deps, claim, lease).produce(claim["provider_request_id"])
 
 
 def _store(deps: Deps, claim: Json, result: Result, lease: Lease) -> list[Json]:

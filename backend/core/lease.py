@@ -59,13 +59,15 @@ class Lease:
         lease_seconds: int,
         heartbeat_seconds: float,
         stopping: Callable[[], bool],
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self.progress: float | None = None
         self._caller, self._generation_id, self._attempt = caller, generation_id, attempt
         self._lease_seconds, self._heartbeat_seconds = lease_seconds, heartbeat_seconds
-        self._stopping = stopping
+        self._stopping, self._wake = stopping, wake
         self._until = claimed_at + lease_seconds
         self._reason: Reason | None = None
+        self._request_id: str | None = None
         self._interrupted, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=contextvars.copy_context().run, args=(self._keep,), daemon=True)
 
@@ -97,6 +99,12 @@ class Lease:
         """Write down what a later attempt needs to go on; keeps trying through an outage while the lease lives."""
         self.persist(lambda: self._beat(request_id), patience=math.inf)
         self.check()
+
+    def request_id(self) -> str | None:
+        """Return the provider's id of the request as the row has it by now."""
+        self._beat()
+        self.check()
+        return self._request_id
 
     def persist(self, action: Callable[[], T], *, patience: float, outage: type[Exception] = Unavailable) -> T:
         """Repeat an action through an outage, until it works, patience ends, or there is a reason to stop."""
@@ -148,6 +156,7 @@ class Lease:
             self._interrupt(Reason.LOST)  # stale_attempt, or the row itself is gone
             return
         self._until = sent + self._lease_seconds
+        self._request_id = answer.get("provider_request_id")
         if answer["stop"]:
             self._interrupt(Reason.CANCELED)
 
@@ -155,3 +164,4 @@ class Lease:
         if not self._ended.is_set() and self._reason is None:
             self._reason = reason
             self._interrupted.set()
+            self._wake()  # the work may be waiting for a signal instead of for us

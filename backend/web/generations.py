@@ -14,6 +14,7 @@ from backend.errors import (
     InsufficientCredits,
     InvalidState,
     ModelNotFound,
+    ProviderNotConfigured,
     UserNotFound,
 )
 from backend.rpc import generations as rpc
@@ -47,6 +48,7 @@ def quote(body: QuoteRequest) -> dict[str, Any]:
         Generation,
         InsufficientCredits,
         ModelNotFound,
+        ProviderNotConfigured,
         UserNotFound,
         IdempotencyKeyReused,
         status=202,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backend.core.catalog import unavailable_reason
 from backend.errors import RateLimited
 from backend.rpc.models import list_models
 from backend.web.context import deps
@@ -15,5 +16,10 @@ bp = blueprint("models", __name__, prefix="/api/v1/generations/models", tag="gen
 
 @bp.get("/supported", responses=answers(ModelList, RateLimited))
 def supported() -> dict[str, Any]:
-    """List the models with their prices and the schema of their params."""
-    return {"data": list_models(deps().rpc.as_anon())}
+    """List the models with their prices and the schema of their params, and whether they can run here."""
+    return {"data": [_with_availability(model) for model in list_models(deps().rpc.as_anon())]}
+
+
+def _with_availability(model: dict[str, Any]) -> dict[str, Any]:
+    reason = unavailable_reason(deps(), model["provider"])
+    return {**model, "available": reason is None, "unavailable_reason": reason}

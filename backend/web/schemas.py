@@ -94,10 +94,12 @@ class Model(BaseModel):
     price: Price
     params_schema: dict[str, Any]
     max_prompt_chars: int
+    available: bool = Field(description="Whether it can run here; starting it is refused otherwise.")
+    unavailable_reason: str | None = Field(description="What is missing for it to run here.")
 
 
 class ModelList(Answer):
-    """Every model that can be used now."""
+    """Every model on offer."""
 
     data: list[Model]
 

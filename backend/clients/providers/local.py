@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from backend.clients.providers.art.painting import Painting, paint
 from backend.clients.providers.base import Progress, ProviderError, Result, Work
@@ -26,6 +26,8 @@ class LocalProvider:
     """Draws pictures offline; every answer follows from the request alone."""
 
     poll_seconds = 0.1
+    longest_poll_seconds = 0.1
+    calls_back = False
 
     def submit(self, work: Work) -> str:
         """Start the work and return the id of the request."""
@@ -42,6 +44,10 @@ class LocalProvider:
         _request(request_id)
         pictures = tuple(paint(painting) for painting in _MODELS[work.model].paintings(work))
         return Result(files=pictures, cost_micros=0)
+
+    def read(self, work: Work, delivered: Mapping[str, Any]) -> Result:
+        """Refuse, since nothing here ever calls back."""
+        raise ProviderError("provider_failed", "The local provider delivers nothing by itself.", retryable=False)
 
     def cancel(self, work: Work, request_id: str) -> None:
         """Nothing runs between calls, so there is nothing to stop."""

@@ -12,7 +12,7 @@ as $$
 declare
   v_handed_back boolean := p_retryable and p_error_code = 'worker_stopped';
   v_failures integer := g.failures + case when v_handed_back then 0 else 1 end;
-  v_spent boolean := p_error_code like 'provider\_%' and p_error_code <> 'provider_unavailable';
+  v_spent boolean := p_error_code like 'provider\_%' and p_error_code not in ('provider_unavailable', 'provider_no_key');
   v_wait double precision := case when v_handed_back then 0 else least(300, 2 ^ v_failures) * (0.75 + random() / 2) end;
 begin
   if g.cancel_requested then

@@ -1,0 +1,1 @@
+"""A scripted stand-in for fal's queue API."""
