@@ -41,6 +41,8 @@ NEVER = {
     "rpc": {"flask", "rq", "redis", "psycopg"},
     "clients": {"flask", "rq", "redis", "psycopg", "postgrest"},
     "queue": {"flask", "psycopg", "postgrest"},
+    "shared": {"flask", "rq", "psycopg", "postgrest"},
+    "signals": {"flask", "rq", "psycopg", "postgrest"},
     "config": {"flask", "rq", "redis", "httpx"},
     "errors": {"flask", "rq", "redis", "httpx", "postgrest"},
     "logs": {"flask", "rq", "redis", "httpx"},

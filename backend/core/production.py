@@ -24,6 +24,7 @@ from backend.core.inputs import with_addresses
 from backend.core.lease import Interrupted, Lease, Reason
 from backend.deps import Deps
 from backend.errors import Unavailable
+from backend.rpc import provider_results as rpc
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -135,6 +136,7 @@ def production_for(deps: Deps, claim: Mapping[str, Any], lease: Lease) -> Produc
     if provider is None:
         message = f"No provider {claim['provider']} is set up here."
         raise ProviderError("provider_not_configured", message, retryable=False)
+    service = deps.rpc.as_service()
     return Production(
         deps=deps,
         provider=provider,
@@ -144,10 +146,12 @@ def production_for(deps: Deps, claim: Mapping[str, Any], lease: Lease) -> Produc
             model=claim["model"],
             prompt=claim["prompt"],
             params=claim["params"],
-            provider_model=claim.get("provider_model"),
+            provider_model=claim["provider_model"],
         ),
         lease=lease,
         deadline=time.monotonic() + claim["timeout_seconds"],
         addressed=partial(with_addresses, deps.storage, claim),
-        delivered=lambda request_id: None,
+        delivered=lambda request_id: rpc.get_provider_result(
+            service, provider=claim["provider"], request_id=request_id
+        ),
     )

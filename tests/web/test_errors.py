@@ -22,7 +22,7 @@ REFUSES = re.compile(r"\b([a-z_]+) (\d{3})\b")
 
 # Said by Python alone, because the database is not asked, can't be, or is not where it is decided.
 OF_PYTHON = {"not_found", "method_not_allowed", "payload_too_large", "rate_limited", "feature_disabled", "unavailable"}
-OF_PYTHON |= {"payment_declined", "payments_not_configured", "invalid_signature"}
+OF_PYTHON |= {"payment_declined", "payments_not_configured", "invalid_signature", "provider_not_configured"}
 
 
 def check_shape(answer: TestResponse, status: int, code: str) -> dict[str, object]:

@@ -52,7 +52,10 @@ SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
     "get_credit_usage": ("Usage", lambda row: row),
     "list_credit_transactions": ("TransactionPage", lambda row: row),
     "list_ledger_keys": ("LedgerKeyList", lambda rows: {"data": rows}),
-    "list_models": ("ModelList", lambda rows: {"data": rows}),
+    "list_models": (
+        "ModelList",
+        lambda rows: {"data": [{**row, "available": True, "unavailable_reason": None} for row in rows]},
+    ),
     "quote_generation": ("Quote", lambda row: row),
     "create_generation": ("Generation", lambda row: with_urls(row)),
     "cancel_generation": ("Generation", lambda row: with_urls(row)),

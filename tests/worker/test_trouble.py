@@ -12,7 +12,7 @@ import pytest
 
 from backend.clients.providers.base import ProviderError, ProviderUnavailable
 from backend.core import generations, production
-from backend.errors import Unavailable
+from backend.errors import ProviderNotConfigured, Unavailable
 from backend.rpc import generations as rpc
 from tests.worker.scripted import PICTURE, Died, ScriptedProvider
 from tests.worker.world import World, eventually
@@ -172,11 +172,14 @@ def test_a_bug_of_ours_keeps_no_credits(world: World, provider: ScriptedProvider
 
 
 def test_a_provider_that_nobody_set_up_is_said_so(world: World) -> None:
-    """A model whose key is missing here gives the credits back."""
+    """The API refuses its models before anything is held; a call to the database gets them back at once."""
     user = world.new_user()
-    generation_id = world.start(user, "nobody/model")
+    with pytest.raises(ProviderNotConfigured):
+        world.start(user, "nobody/model")
+    asked = {"model_id": "nobody/model", "prompt": "a fox", "params": {}, "idempotency_key": "nobody"}
+    generation_id = rpc.create_generation(user.caller, **asked)["id"]
     world.run(generation_id)
-    assert world.row(generation_id)["error_code"] == "provider_unavailable"
+    assert world.row(generation_id)["error_code"] == "provider_not_configured"
     assert world.figures(user) == (25, 0, 25)
 
 

@@ -1,0 +1,135 @@
+"""fal as the provider, against its stand-in over HTTP: the good day and each bad one, and what it costs the user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from backend.clients.providers.fal.keys import KeyPool
+from backend.deps import Deps
+from tests.worker.fal import KEYS, Fal, running_fal
+from tests.worker.world import User, World
+
+MODEL = "fal/flux-schnell"
+
+
+@pytest.fixture(scope="module")
+def one_fal() -> Iterator[Fal]:
+    """The stand-in of this file."""
+    with running_fal() as fal:
+        yield fal
+
+
+@pytest.fixture
+def fal(one_fal: Fal) -> Fal:
+    """The same, forgetful of earlier tests and quick."""
+    one_fal.control(reset=True, always="slow=0.05")
+    return one_fal
+
+
+@pytest.fixture
+def deps(world: World, fal: Fal, monkeypatch: pytest.MonkeyPatch) -> Deps:
+    """What a process with keys of fal has; the world starts and runs generations with it."""
+    deps = world.variant(**fal.environ)
+    deps.providers["fal"].poll_seconds = 0.05
+    monkeypatch.setattr(world, "deps", deps)
+    return deps
+
+
+@pytest.fixture
+def user(world: World) -> User:
+    """Somebody with 25 credits."""
+    return world.new_user()
+
+
+def keys(deps: Deps) -> KeyPool:
+    """Return the pool."""
+    pool = deps.providers["fal"].keys  # type: ignore[attr-defined]  # only this provider has one
+    assert isinstance(pool, KeyPool)
+    return pool
+
+
+def test_a_picture_comes_from_fal(world: World, fal: Fal, deps: Deps, user: User) -> None:
+    """The ordinary case: one order with our params in fal's words, one picture, one charge, no load left behind."""
+    generation_id = world.start(user, MODEL, prompt="a red fox", width=512, height=256, num_images=2, seed=7)
+    world.run(generation_id)
+    row = world.row(generation_id)
+    assert row["status"] == "succeeded", row
+    assert [(one["width"], one["height"]) for one in row["outputs"]] == [(512, 256)] * 2
+    (order,) = fal.orders(generation_id)
+    assert order["model"] == "fal-ai/flux/schnell"
+    assert order["input"] == {
+        "prompt": "a red fox", "image_size": {"width": 512, "height": 256}, "num_images": 2, "seed": 7
+    }  # fmt: skip
+    fingerprint, _, fal_id = row["provider_request_id"].partition(":")
+    assert fal_id == order["id"]
+    assert fingerprint in [state["fingerprint"] for state in keys(deps).state()]
+    assert [state["load"] for state in keys(deps).state()] == [0, 0]
+    assert world.ledger(user)[1:] == [("usage", -row["credits_charged"])]
+
+
+@pytest.mark.parametrize(
+    ("directive", "code"),
+    [
+        ("refused", "content_refused"),
+        ("flagged", "content_refused"),
+        ("rejected", "provider_rejected_params"),
+        ("422", "provider_rejected_params"),
+    ],
+)
+def test_what_fal_will_never_make_is_not_tried_again(
+    world: World, fal: Fal, deps: Deps, user: User, directive: str, code: str
+) -> None:
+    """Refused content and params end at once, and everything goes back."""
+    generation_id = world.start(user, MODEL, prompt=f"[fal:{directive}]")
+    world.run(generation_id)
+    row = world.row(generation_id)
+    assert (row["status"], row["error_code"], row["attempt"]) == ("failed", code, 1)
+    assert world.figures(user) == (25, 0, 25)
+
+
+@pytest.mark.parametrize("directive", ["fails", "faulty", "500", "503", "garbage"])
+def test_a_passing_failure_is_tried_again_on_the_same_hold(
+    world: World, fal: Fal, deps: Deps, user: User, directive: str
+) -> None:
+    """The second attempt is charged once, the first not at all."""
+    fal.control(script=[directive])
+    generation_id = world.start(user, MODEL)
+    world.run(generation_id)
+    assert world.row(generation_id)["status"] == "queued"
+    assert world.figures(user)[1] > 0, "the hold stays"
+    world.let_retry_wait_pass(generation_id)
+    world.run(generation_id)
+    assert world.row(generation_id)["status"] == "succeeded"
+    assert [kind for kind, _ in world.ledger(user)] == ["grant", "usage"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "unauthorized"), (402, "no_balance"), (403, "locked"), (429, "rate_limited")]
+)
+def test_a_key_that_is_refused_rests_and_another_one_orders(
+    world: World, fal: Fal, deps: Deps, user: User, status: int, code: str
+) -> None:
+    """The user notices nothing; admins see which key rests and why, and never a key."""
+    fal.control(keys={KEYS[0]: status})
+    for _ in range(3):
+        generation_id = world.start(user, MODEL)
+        world.run(generation_id)
+        assert world.row(generation_id)["status"] == "succeeded"
+    states = {state["last_error"]: state for state in keys(deps).state()}
+    if code in states:  # by chance the refused key may never have been the first choice
+        assert states[code]["resting_until"] is not None
+    assert {order["key"] for order in fal.told()["requests"]} == {KEYS[1][-4:]}
+    assert not any(key in str(keys(deps).state()) + repr(deps.settings) for key in KEYS)
+
+
+def test_a_second_attempt_resumes_what_the_first_ordered(world: World, fal: Fal, deps: Deps, user: User) -> None:
+    """fal is out of reach in the middle; the request is paid for once."""
+    generation_id = world.start(user, MODEL, prompt="[fal:slow=0.3]")
+    world.run(generation_id, stopping=lambda: bool(fal.orders(generation_id)))
+    assert world.row(generation_id)["status"] == "queued"
+    world.let_retry_wait_pass(generation_id)
+    world.run(generation_id)
+    assert world.row(generation_id)["status"] == "succeeded"
+    assert len(fal.orders(generation_id)) == 1
