@@ -34,7 +34,7 @@ LIBPQ = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSERVICE", 
 
 # The developer's shell must not leak into tests, nor tests into a proxy.
 for name in list(os.environ):
-    if name.startswith(OURS) or name in LIBPQ:
+    if (name.startswith(OURS) or name in LIBPQ) and name != "STRIPE_TEST_KEY":
         del os.environ[name]
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 

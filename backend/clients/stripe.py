@@ -207,9 +207,9 @@ class Stripe:
         return _ours(lambda: client.raw_request(method, path, **params, **options), path)
 
 
-def _ours(call: Callable[[], stripe.StripeObject], path: str) -> Object:
+def _ours(call: Callable[[], stripe.StripeResponse], path: str) -> Object:
     try:
-        return call().to_dict(for_json=True)
+        return dict(json.loads(call().body))
     except stripe.CardError as error:
         raise _declined(error) from error
     except stripe.IdempotencyError as error:
