@@ -25,6 +25,12 @@ PROVIDED = (
     "SITE_URL",
     "CORS_ORIGINS",
     "LEDGER_SIGNING_KEY",
+    "FAL_KEY",
+    "FAL_KEY_1",
+    "FAL_KEY_2",
+    "FAL_QUEUE_URL",
+    "FAL_JWKS_URL",
+    "PUBLIC_API_URL",
     "PORT",
 )
 LIBPQ = (

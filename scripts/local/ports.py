@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from scripts.local.processes import free_port
 
-DEFAULTS = {"web": 8000, "supabase": 54321, "database": 54322, "mail": 54324, "redis": 54379}
+DEFAULTS = {"web": 8000, "supabase": 54321, "database": 54322, "mail": 54324, "fal": 54330, "redis": 54379}
 WHAT = {
     "web": "the API",
     "supabase": "the local Supabase",
     "database": "PostgreSQL",
     "mail": "the mail inbox",
+    "fal": "the stand-in for fal",
     "redis": "Valkey",
 }
 TRIES = 50
@@ -28,6 +29,7 @@ class Ports:
     supabase: int
     database: int
     mail: int
+    fal: int
     redis: int
 
 

@@ -37,6 +37,7 @@ class Stack:
         self.web_url = f"http://127.0.0.1:{ports.web}"
         self.supabase_url = f"http://127.0.0.1:{ports.supabase}"
         self.mail_url = f"http://127.0.0.1:{ports.mail}"
+        self.fal_url = f"http://127.0.0.1:{ports.fal}"
         self.keys: Keys = load_or_create_keys(places.supabase / "keys.json")
         self.supervisor = Supervisor(tell)
 
@@ -70,6 +71,9 @@ class Stack:
         self.tell("starting the local Supabase")
         self._run("supabase", "scripts.local.supabase", *self._supabase_options(), env=self._supabase_env(), rank=2)
         self._await_answer(f"{self.supabase_url}/auth/v1/.well-known/jwks.json", "supabase")
+        self.tell("starting the stand-in for fal")
+        self._run("fal", "scripts.local.fal", "--port", str(self.ports.fal), env={}, rank=2)
+        self._await_answer(f"{self.fal_url}/.well-known/jwks.json", "fal")
         self.tell("starting the API, a worker and the scheduler")
         self._run("web", "gunicorn", "-c", "gunicorn.conf.py", *self._web_options(), "wsgi:app", rank=3)
         self._run("worker", "backend.worker", rank=3)
@@ -93,6 +97,11 @@ class Stack:
             "SITE_URL": self.web_url,
             "CORS_ORIGINS": f"{self.web_url},http://localhost:3000",
             "LEDGER_SIGNING_KEY": load_signing_key(self.places.supabase / "ledger_key"),
+            "FAL_KEY_1": "fal-local-key-1",
+            "FAL_KEY_2": "fal-local-key-2",
+            "FAL_QUEUE_URL": self.fal_url,
+            "FAL_JWKS_URL": f"{self.fal_url}/.well-known/jwks.json",
+            "PUBLIC_API_URL": self.web_url,
             "PORT": str(self.ports.web),
             "WORKER_GRACE_SECONDS": "5",
         }

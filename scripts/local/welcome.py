@@ -17,6 +17,7 @@ def show_welcome(stack: Stack, logins: Sequence[Login]) -> None:
             ("API", f"{stack.web_url} (its documentation: {stack.web_url}/docs)"),
             ("Supabase", f"{stack.supabase_url} (publishable key: {stack.keys.publishable_key})"),
             ("Mail inbox", stack.mail_url),
+            ("fal", f"{stack.fal_url}/__requests (a stand-in, scripted as scripts/local/fal/README.md says)"),
             ("Database", stack.database_url),
             ("Valkey", stack.valkey.url),
             ("Data, logs", places_told(stack)),

@@ -10,6 +10,7 @@ import pytest
 from scripts.local.postgres import SUPERUSER, Postgres
 from scripts.local.supabase.keys import make_keys
 from scripts.local.valkey import Valkey
+from tests.worker.fal import Fal, running_fal
 from tests.worker.scripted import SCRIPTED_MODELS
 from tests.worker.world import ROOT, Supabase, World
 
@@ -50,3 +51,17 @@ def world(whole_world: World) -> Iterator[World]:
     whole_world.clear()
     yield whole_world
     whole_world.clear()
+
+
+@pytest.fixture(scope="session")
+def one_fal() -> Iterator[Fal]:
+    """The stand-in for fal; use `fal`."""
+    with running_fal() as fal:
+        yield fal
+
+
+@pytest.fixture
+def fal(one_fal: Fal) -> Fal:
+    """A stand-in for fal, quick and without a past."""
+    one_fal.control(reset=True, always="slow=0.05")
+    return one_fal

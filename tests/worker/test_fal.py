@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from backend.clients.providers.fal.keys import KeyPool
 from backend.deps import Deps
-from tests.worker.fal import KEYS, Fal, running_fal
+from tests.worker.fal import KEYS, Fal
 from tests.worker.world import User, World
 
 MODEL = "fal/flux-schnell"
-
-
-@pytest.fixture(scope="module")
-def one_fal() -> Iterator[Fal]:
-    """The stand-in of this file."""
-    with running_fal() as fal:
-        yield fal
-
-
-@pytest.fixture
-def fal(one_fal: Fal) -> Fal:
-    """The same, forgetful of earlier tests and quick."""
-    one_fal.control(reset=True, always="slow=0.05")
-    return one_fal
 
 
 @pytest.fixture
