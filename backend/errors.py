@@ -92,6 +92,24 @@ class TransactionNotFound(AppError):
     code, status = "transaction_not_found", 404
 
 
+class PackageNotFound(AppError):
+    """There is no such package, or it is not sold any more."""
+
+    code, status = "package_not_found", 404
+
+
+class PaymentNotFound(AppError):
+    """There is no such payment."""
+
+    code, status = "payment_not_found", 404
+
+
+class EventNotFound(AppError):
+    """There is no such event."""
+
+    code, status = "event_not_found", 404
+
+
 class UserNotFound(AppError):
     """There is no such user."""
 

@@ -25,3 +25,15 @@ def admin_list_scheduled_jobs(caller: Caller) -> list[Json]:
     """Return every planned job of the scheduler with its last run."""
     jobs: list[Json] = caller.call("admin_list_scheduled_jobs")
     return jobs
+
+
+def admin_list_stripe_events(caller: Caller, *, state: str = "parked", limit: int = 50) -> dict[str, Any]:
+    """Return events of Stripe that are parked, or wait; oldest first."""
+    page: dict[str, Any] = caller.call("admin_list_stripe_events", p_state=state, p_limit=limit)
+    return page
+
+
+def admin_retry_stripe_event(caller: Caller, *, event_id: str) -> dict[str, Any]:
+    """Put an event back to be applied."""
+    event: dict[str, Any] = caller.call("admin_retry_stripe_event", p_event_id=event_id)
+    return event

@@ -15,6 +15,7 @@ from scripts import migrate
 from scripts.local.postgres import Postgres
 from scripts.migrations.files import SUPABASE_DIR
 from tests.factories import Json, Sql
+from tests.sql import payments
 
 Key = tuple[str, ...]
 ROLES = ("anon", "user", "support", "admin", "owner", "service_role")
@@ -104,12 +105,15 @@ def populate(sql: Sql) -> dict[str, Person]:
     sql.connection.execute(TROUBLE)
     sql.as_service("reconcile_wallets")
     sql.connection.execute(PROVIDER_RESULTS)
+    sql.connection.execute("update public.credit_packages set active = false where id = 'credits-10'")
     return people
 
 
 def _live(sql: Sql) -> uuid.UUID:
     """Somebody who bought, holds, spent, and keeps a file in every bucket."""
     user = sql.new_user(credits=50)
+    sql.as_service("store_stripe_customer", p_user_id=user, p_customer_id=f"cus_{user}")
+    payments.apply(sql, payments.buy(sql, user), refunded_cents=1)
     sql.reserve(user, 1)
     claim = sql.claim(sql.generate(user))
     sql.as_service("complete_generation", p_generation_id=claim["id"], p_attempt=claim["attempt"], p_outputs=[])

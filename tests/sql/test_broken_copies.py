@@ -43,8 +43,8 @@ BROKEN = {
     "debt forgiven by a grant": ("credits/post_grant", "p_amount - least(w.debt, p_amount)", "p_amount"),
     "debt forgiven by a release": ("credits/close_hold", "private.slice_lots(r.lots, w.debt)", "r.lots"),
     "burned in the wrong order": (
-        "credits/take_lots", "order by x.expires_at nulls last",
-        "order by x.expires_at desc nulls first",
+        "credits/take_lots", "is not true, x.expires_at nulls last",
+        "is not true, x.expires_at desc nulls first",
     ),
     "rest of a hold lost": (
         "credits/settle_reservation", "slice_lots(r.lots, v_from_hold + w.debt)",

@@ -60,11 +60,13 @@ def test_a_claimed_generation_that_nobody_settles_ends_too(sql: Sql) -> None:
     assert sql.problems() == []
 
 
-def test_credits_leave_a_wallet_in_three_places_only(sql: Sql) -> None:
+def test_credits_leave_a_wallet_in_few_places_only(sql: Sql) -> None:
     """Regression: H3. One shape of hold, one writer of each; an operation that goes round them shows here."""
     assert callers(sql, r"insert into public\.credit_reservations") == {"private.hold_credits"}
     assert callers(sql, r"private\.hold_credits\(") == set(ENTRIES)
-    assert callers(sql, r"private\.take_lots\(") == {"private.hold_credits", "private.settle_reservation"}
+    assert callers(sql, r"private\.take_lots\(") == {
+        "private.hold_credits", "private.settle_reservation", "private.claw_back",
+    }  # fmt: skip
     assert callers(sql, r"insert into public\.credit_transactions") == {"private.post"}
     assert callers(sql, r"update public\.wallets") == {"private.move_wallet", "private.tidy_wallet"}
     assert callers(sql, r"delete from public\.(wallets|credit_|generations|usage_logs)") == set()

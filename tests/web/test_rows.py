@@ -56,6 +56,13 @@ SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
         "ModelList",
         lambda rows: {"data": [{**row, "available": True, "unavailable_reason": None} for row in rows]},
     ),
+    "list_packages": ("PackageList", lambda rows: {"data": rows}),
+    "start_checkout": ("Payment", lambda row: row),
+    "get_payment": ("Payment", lambda row: row),
+    "list_payments": ("PaymentPage", lambda row: row),
+    "admin_list_stripe_events": ("StripeEventPage", lambda row: row),
+    "admin_retry_stripe_event": ("StripeEvent", lambda row: row),
+    "list_models": ("ModelList", lambda rows: {"data": rows}),
     "quote_generation": ("Quote", lambda row: row),
     "create_generation": ("Generation", lambda row: with_urls(row)),
     "cancel_generation": ("Generation", lambda row: with_urls(row)),
@@ -71,6 +78,9 @@ INTERNAL = {
     "plan_scheduled_jobs", "note_scheduled_run", "list_scheduled_jobs", "admin_list_scheduled_jobs", "get_alert_facts",
     "note_incidents", "mark_incident_told", "reconcile_wallets", "reconcile_holds", "reconcile_books",
     "notify_expiring",
+    "attach_checkout_session", "get_stripe_customer", "store_stripe_customer", "look_up_payment", "find_payment",
+    "apply_payment_state", "list_due_payments", "record_stripe_event", "claim_stripe_event", "ignore_stripe_event",
+    "fail_stripe_event", "list_due_stripe_events", "get_stripe_cursor", "move_stripe_cursor",
 }  # fmt: skip
 
 
@@ -103,14 +113,16 @@ class Story:
     """Calls every operation as its caller does, through PostgREST, and keeps what came back."""
 
     def __init__(self, world: World) -> None:
-        self.user, self.boss = world.new_user(), world.new_user()
+        self.user, self.boss, self.admin = world.new_user(), world.new_user(), world.new_user()
         self.service, self.anon = world.deps.rpc.as_service(), world.deps.rpc.as_anon()
         self.answers: dict[str, list[Json]] = {name: [] for name in OPERATIONS}
         world.connection.execute("insert into private.user_roles values (%s, 'support')", [self.boss.id])
+        world.connection.execute("insert into private.user_roles values (%s, 'admin')", [self.admin.id])
         self._credits()
         self._generations()
         self._receipts()
         self._scheduler()
+        self._billing()
 
     def call(self, name: str, caller: Any, /, **arguments: Json) -> Json:
         """One call; an operation that does not exist (yet) is an error of the story."""
@@ -202,6 +214,44 @@ class Story:
         (told,) = self.call("note_incidents", service, conditions=wrong, channels=["mail"], patience_seconds=0)
         self.call("mark_incident_told", service, incident_id=told["id"], event="began", channel="mail")
 
+    def _billing(self) -> None:
+        me, service = self.user.caller, self.service
+        self.call("list_packages", self.anon)
+        self.call("get_stripe_customer", service, user_id=self.user.id)
+        self.call("store_stripe_customer", service, user_id=self.user.id, customer_id=f"cus_{self.user.id}")
+        self.call("get_stripe_customer", service, user_id=self.user.id)
+        bought = [self.call("start_checkout", me, package_id="credits-10", idempotency_key=self._key()) for _ in "12"]
+        for payment, events in zip(bought, (["a", "b", "c"], []), strict=True):
+            session = {"payment_id": payment["id"], "session_id": f"cs_{payment['id']}", "url": "http://x/y"}
+            self.call("attach_checkout_session", service, **session)
+            for number, name in enumerate(events):
+                event = {"id": f"evt_{name}_{self._key()}", "type": "charge.updated", "data": {"object": {"id": "x"}}}
+                self.call("record_stripe_event", service, payload=event, source="webhook")
+                ticket = self.call("claim_stripe_event", service, event_id=event["id"])["ticket"]
+                said = {"status": "paid", "payment_id": payment["id"], "user_id": self.user.id, "currency": "usd"}
+                said |= {"amount_cents": 199, "charged_cents": 199, "refunded_cents": 50 * number}
+                said |= {"payment_intent_id": "pi_1", "receipt_url": "http://x/r", "invoice_url": "http://x/i"}
+                moved = {"payment_id": payment["id"], "state": said, "ticket": ticket}
+                self.call("apply_payment_state", service, event_id=event["id"], **moved)
+                self.call("claim_stripe_event", service, event_id=event["id"])
+            self.call("look_up_payment", service, payment_id=payment["id"])
+            self.call("get_payment", me, payment_id=payment["id"])
+        self.call("look_up_payment", service, payment_id=uuid.uuid4())
+        self.call("find_payment", service, payment_intent_id="pi_1")
+        self.call("find_payment", service, invoice_id="in_0")
+        self.call("list_payments", me)
+        self.call("list_payments", me, before=bought[1]["id"], limit=1)
+        self.call("list_due_payments", service)
+        lost = {"id": f"evt_{self._key()}", "type": "x", "data": {"object": {}}}
+        self.call("record_stripe_event", service, payload=lost, source="poller")
+        self.call("list_due_stripe_events", service)
+        self.call("fail_stripe_event", service, event_id=lost["id"], error="no", final=True)
+        self.call("admin_list_stripe_events", self.admin.caller)
+        self.call("admin_retry_stripe_event", self.admin.caller, event_id=lost["id"])
+        self.call("ignore_stripe_event", service, event_id=lost["id"], reason="not ours")
+        self.call("get_stripe_cursor", service)
+        self.call("move_stripe_cursor", service, read_until="2026-11-21T12:00:00Z")
+
 
 @pytest.fixture(scope="module")
 def story(whole_world: World) -> Iterator[Story]:
@@ -247,7 +297,9 @@ def test_every_argument_has_its_name_and_default_in_both(signatures: dict[str, d
             assert (ours is inspect.Parameter.empty) == (default is None), f"{name}({argument}): one side has a default"
             if default is not None:
                 theirs = default.partition("::")[0].strip("'")
-                assert theirs == ("NULL" if ours is None else str(ours)), f"{name}({argument})"
+                assert theirs == (
+                    "NULL" if ours is None else str(ours).lower() if isinstance(ours, bool) else str(ours)
+                ), f"{name}({argument})"
 
 
 def test_every_operation_is_called_here(story: Story) -> None:

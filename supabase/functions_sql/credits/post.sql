@@ -1,4 +1,5 @@
--- post(w, p_kind, p_amount, ...) -> credit_transactions      called by: post_grant, settle_reservation, refund_transaction, tidy_wallet
+-- post(w, p_kind, p_amount, ...) -> credit_transactions      called by: post_grant, settle_reservation, refund_transaction, tidy_wallet,
+--   claw_back, reinstate
 -- Writes one ledger row, links it into the wallet's chain and moves the wallet, all or nothing. Nothing else writes the ledger.
 -- w must be locked and current. p_held: change of held credits that goes with it. p_lots: the lots touched, [{grant_id, amount}].
 create or replace function private.post(

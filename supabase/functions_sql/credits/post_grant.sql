@@ -1,8 +1,9 @@
--- post_grant(w, p_amount, p_source, ...) -> credit_transactions      called by: grant_credits, grant_signup_credits
+-- post_grant(w, p_amount, p_source, ...) -> credit_transactions      called by: grant_credits, grant_signup_credits, book_payment
 -- Credits in: one new lot and one ledger row. A debt is paid first, so the lot may start with less. w is locked and current.
+drop function if exists private.post_grant(public.wallets, bigint, text, timestamptz, text, text, text, text, bytea);
 create or replace function private.post_grant(
   w public.wallets, p_amount bigint, p_source text, p_expires_at timestamptz, p_actor text, p_reason text, p_reference text,
-  p_key text, p_digest bytea)
+  p_key text, p_digest bytea, p_payment_id uuid default null)
 returns public.credit_transactions
 language plpgsql
 set search_path = ''
@@ -10,8 +11,8 @@ as $$
 declare
   v_grant_id uuid;
 begin
-  insert into public.credit_grants (wallet_id, source, amount, remaining, expires_at, reference, created_at)
-  values (w.id, p_source, p_amount, p_amount - least(w.debt, p_amount), p_expires_at, p_reference, private.clock())
+  insert into public.credit_grants (wallet_id, source, amount, remaining, expires_at, payment_id, reference, created_at)
+  values (w.id, p_source, p_amount, p_amount - least(w.debt, p_amount), p_expires_at, p_payment_id, p_reference, private.clock())
   returning id into v_grant_id;
   return private.post(w, 'grant', p_amount,
     case p_source
@@ -23,5 +24,5 @@ begin
 end
 $$;
 
-revoke all on function private.post_grant(public.wallets, bigint, text, timestamptz, text, text, text, text, bytea)
+revoke all on function private.post_grant(public.wallets, bigint, text, timestamptz, text, text, text, text, bytea, uuid)
   from public, anon, authenticated, service_role;

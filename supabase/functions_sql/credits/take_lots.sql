@@ -1,7 +1,9 @@
--- take_lots(p_wallet_id, p_amount) -> jsonb      called by: hold_credits, settle_reservation
+-- take_lots(p_wallet_id, p_amount, p_payment_id) -> jsonb      called by: hold_credits, settle_reservation, claw_back
 -- Takes credits out of open lots in burn order: earliest expiry first, then promotional before paid, then oldest.
+-- Lots of p_payment_id, when it is given, come before all others.
 -- Returns [{grant_id, amount}]. The caller holds the wallet's lock, after lock_wallet removed what has expired, and knows that they are there.
-create or replace function private.take_lots(p_wallet_id uuid, p_amount bigint)
+drop function if exists private.take_lots(uuid, bigint);
+create or replace function private.take_lots(p_wallet_id uuid, p_amount bigint, p_payment_id uuid default null)
 returns jsonb
 language plpgsql
 set search_path = ''
@@ -18,7 +20,7 @@ begin
   for g in
     select x.id, x.remaining from public.credit_grants x
     where x.wallet_id = p_wallet_id and x.open
-    order by x.expires_at nulls last, x.paid, x.created_at, x.id
+    order by (x.payment_id = p_payment_id) is not true, x.expires_at nulls last, x.paid, x.created_at, x.id
   loop
     exit when v_left = 0;
     v_take := least(v_left, g.remaining);
@@ -35,4 +37,4 @@ begin
 end
 $$;
 
-revoke all on function private.take_lots(uuid, bigint) from public, anon, authenticated, service_role;
+revoke all on function private.take_lots(uuid, bigint, uuid) from public, anon, authenticated, service_role;

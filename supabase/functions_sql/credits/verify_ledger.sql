@@ -53,7 +53,10 @@ as $$
   union all
   select r.wallet_id, null, x.problem, jsonb_build_object('reservation_id', r.id, 'amount', r.amount)
   from public.credit_reservations r cross join lateral private.reservation_problems(r) x
-  where p_wallet_id is null or r.wallet_id = p_wallet_id;
+  where p_wallet_id is null or r.wallet_id = p_wallet_id
+  union all
+  select p.wallet_id, null, p.problem, p.detail
+  from private.payment_problems(p_wallet_id) p;
 $$;
 
 revoke all on function public.verify_ledger(uuid) from public, anon, authenticated, service_role;

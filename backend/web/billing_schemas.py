@@ -1,0 +1,109 @@
+"""The shapes of billing: what is sold, what was bought, and what became of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from backend.web.openapi import Answer
+from backend.web.schemas import Query, Whole
+
+PaymentStatus = Literal[
+    "pending",
+    "open",
+    "processing",
+    "paid",
+    "partially_refunded",
+    "refunded",
+    "disputed",
+    "failed",
+    "expired",
+    "flagged",
+]
+
+
+class Package(BaseModel):
+    """Credits for a price, in the smallest unit of its currency, before tax and discounts."""
+
+    id: str
+    title: str
+    credits: int
+    bonus_credits: int
+    amount_cents: int
+    currency: str
+
+
+class PackageList(Answer):
+    """Every package that is sold now."""
+
+    data: list[Package]
+
+
+class PaymentPath(BaseModel):
+    """Which payment."""
+
+    payment_id: UUID
+
+
+class PaymentQuery(Query):
+    """Which page of payments."""
+
+    before: UUID | None = Field(None, description="The last id of the page before.")
+    limit: Whole = Field(20, ge=1, le=100)
+
+
+class Payment(Answer):
+    """One attempt to buy credits. Amounts are in the smallest unit of the currency."""
+
+    id: UUID
+    kind: Literal["checkout", "auto_topup", "subscription"]
+    package_id: str | None
+    title: str | None
+    status: PaymentStatus
+    credits: int = Field(description="What was sold, bonus included.")
+    granted_credits: int
+    clawed_credits: int = Field(description="Taken back because money was.")
+    amount_cents: int
+    charged_cents: int | None = Field(description="What was paid, with tax, less discounts.")
+    refunded_cents: int
+    disputed_cents: int
+    currency: str
+    url: str | None = Field(description="Where an open checkout is paid.")
+    receipt_url: str | None
+    invoice_url: str | None
+    created_at: datetime
+    paid_at: datetime | None
+
+
+class PaymentPage(Answer):
+    """One page of payments, newest first."""
+
+    data: list[Payment]
+    has_more: bool
+
+
+class StripeEvent(Answer):
+    """An event of Stripe, without what it says."""
+
+    id: str
+    type: str
+    object_type: str | None
+    object_id: str | None
+    source: Literal["webhook", "poller"]
+    livemode: bool
+    state: Literal["received", "handled", "parked", "ignored"]
+    attempts: int
+    last_error: str | None
+    received_at: datetime
+    next_attempt_at: datetime | None
+    handled_at: datetime | None
+
+
+class StripeEventPage(Answer):
+    """Events, oldest first."""
+
+    data: list[StripeEvent]
+    has_more: bool

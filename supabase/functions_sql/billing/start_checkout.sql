@@ -1,0 +1,55 @@
+-- start_checkout(p_package_id, p_idempotency_key) -> jsonb      called by: backend/rpc/billing.py as the user
+-- A payment to be made for a package, at the price that our row says now. A repeat of the key answers the first payment as it is now.
+-- Guarantees: one key, one payment, also under parallel calls. No credit moves here.
+-- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · user_not_found 404 · idempotency_key_reused 409 · package_not_found 404
+create or replace function private.start_checkout(p_package_id text, p_idempotency_key text)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+  v_user_id uuid := private.require_user();
+  v_digest bytea := private.request_digest('start_checkout', jsonb_build_array(p_package_id));
+  v_now timestamptz := private.clock();
+  v_wallet_id uuid;
+  c public.credit_packages;
+  p public.payments;
+begin
+  perform private.check_idempotency_key(p_idempotency_key);
+  v_wallet_id := private.ensure_account(v_user_id);
+  select * into c from public.credit_packages x where x.id = p_package_id and x.active;
+  if found then
+    insert into public.payments (user_id, wallet_id, kind, package_id, credits, amount_cents, currency, check_at,
+      idempotency_key, request_digest, created_at, updated_at)
+    values (v_user_id, v_wallet_id, 'checkout', c.id, c.credits + c.bonus_credits, c.amount_cents, c.currency,
+      v_now + interval '10 minutes', p_idempotency_key, v_digest, v_now, v_now)
+    on conflict (wallet_id, idempotency_key) do nothing;
+  end if;
+  select * into p from public.payments x where x.wallet_id = v_wallet_id and x.idempotency_key = p_idempotency_key;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'package_not_found', detail = jsonb_build_object('package_id', p_package_id)::text,
+      hint = 'There is no such package, or it is not sold any more.';
+  end if;
+  if p.request_digest <> v_digest then
+    raise exception using errcode = 'PT409', message = 'idempotency_key_reused',
+      detail = jsonb_build_object('idempotency_key', p_idempotency_key, 'payment_id', p.id)::text,
+      hint = 'This idempotency key belongs to another request. Use a new key for a new request.';
+  end if;
+  return private.payment_json(p);
+end
+$$;
+
+create or replace function public.start_checkout(p_package_id text, p_idempotency_key text)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+  return private.start_checkout(p_package_id, p_idempotency_key);
+end
+$$;
+
+revoke all on function private.start_checkout(text, text), public.start_checkout(text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function private.start_checkout(text, text), public.start_checkout(text, text) to authenticated;
