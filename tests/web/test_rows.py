@@ -62,7 +62,6 @@ SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
     "list_payments": ("PaymentPage", lambda row: row),
     "admin_list_stripe_events": ("StripeEventPage", lambda row: row),
     "admin_retry_stripe_event": ("StripeEvent", lambda row: row),
-    "list_models": ("ModelList", lambda rows: {"data": rows}),
     "quote_generation": ("Quote", lambda row: row),
     "create_generation": ("Generation", lambda row: with_urls(row)),
     "cancel_generation": ("Generation", lambda row: with_urls(row)),
