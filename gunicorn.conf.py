@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from gunicorn.glogging import Logger
 from gunicorn.http import wsgi
 
+from backend import metrics
 from backend.config import ConfigError, load_settings
 from backend.logs import configure_logging
 
@@ -47,3 +51,30 @@ logger_class = JsonLogger
 control_socket_disable = True  # it would be one file for all gunicorns of an account
 accesslog = None  # the app writes one line per request, with ids
 wsgi.SERVER = "scrip"  # callers need not know whose bugs to try
+
+# The processes count together in files of this directory (see backend/metrics.py). Named after the master, so that it
+# stays the same when the settings are read again.
+_counts = Path(worker_tmp_dir or tempfile.gettempdir()) / f"scrip-metrics-{os.getpid()}"
+raw_env = [f"PROMETHEUS_MULTIPROC_DIR={_counts}"]
+
+
+def on_starting(server: Any) -> None:
+    """Begin to count from nothing."""
+    shutil.rmtree(_counts, ignore_errors=True)
+    _counts.mkdir(mode=0o700)
+
+
+def on_exit(server: Any) -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(_counts, ignore_errors=True)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give the new process the lowest place that no running one has."""
+    taken = {other.slot for other in server.WORKERS.values()}
+    worker.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Count in this place's files, going on where the process before it stopped."""
+    metrics.share(_counts, worker.slot)

@@ -10,8 +10,21 @@ from flask_openapi.blueprint import APIBlueprint
 from backend.config import Settings, load_settings
 from backend.deps import Deps, build_deps
 from backend.logs import configure_logging
-from backend.web import credits, docs, errors, generations, health, me, models, openapi, receipts, requests, security
-from backend.web.auth import ADMINS, public, user
+from backend.web import (
+    credits,
+    docs,
+    errors,
+    generations,
+    health,
+    me,
+    metrics,
+    models,
+    openapi,
+    receipts,
+    requests,
+    security,
+)
+from backend.web.auth import ADMINS, ops, public, user
 from backend.web.limits import HEADERS, Limits, count
 from backend.web.tokens import Tokens
 
@@ -19,6 +32,7 @@ from backend.web.tokens import Tokens
 ROUTES = (
     (health.bp, public),
     (docs.bp, public),
+    (metrics.bp, ops),
     (models.bp, public),
     (receipts.bp, public),
     (me.bp, user),
@@ -28,7 +42,7 @@ ROUTES = (
 
 
 # Probes come often and from one address, and must not wait for anything.
-UNLIMITED = (health.bp,)
+UNLIMITED = (health.bp, metrics.bp)
 
 
 def create_app(settings: Settings | None = None, deps: Deps | None = None) -> Flask:

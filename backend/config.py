@@ -60,6 +60,7 @@ class Settings(BaseModel):
     rate_limit_default: RateLimit = Field("600/minute", validation_alias=AliasChoices("RATE_LIMIT_DEFAULT"))
     rate_limit_write: RateLimit = Field("120/minute", validation_alias=AliasChoices("RATE_LIMIT_WRITE"))
     rate_limit_public: RateLimit = Field("300/minute", validation_alias=AliasChoices("RATE_LIMIT_PUBLIC"))
+    metrics_token: SecretStr | None = Field(None, validation_alias=AliasChoices("METRICS_TOKEN"))
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias=AliasChoices("LOG_LEVEL"))
     web_concurrency: int = Field(2, ge=1, le=64, validation_alias=AliasChoices("WEB_CONCURRENCY"))
     port: int = Field(8000, ge=1, le=65535, validation_alias=AliasChoices("PORT"))

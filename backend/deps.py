@@ -14,6 +14,7 @@ from backend.clients.providers import Provider, build_providers
 from backend.clients.storage import Storage
 from backend.clients.stripe import Stripe
 from backend.config import Settings
+from backend.control import Control
 from backend.queue import Queue
 from backend.queue import connect as connect_redis
 from backend.rpc.client import Rpc, connect
@@ -66,6 +67,11 @@ class Deps:
     def queue(self) -> Queue:
         """Return the queue towards the workers."""
         return self._once("queue", lambda: Queue(self.redis))
+
+    @property
+    def control(self) -> Control:
+        """Return the way to look at the queue and to steer it; impatient, as somebody waits for the answer."""
+        return self._once("control", lambda: Control(self.redis))
 
     @property
     def storage(self) -> Storage:

@@ -55,7 +55,7 @@ class Masker:
     """The last step of a log line: whatever looks like a secret, or is one of ours, becomes ***."""
 
     def __init__(self, settings: Settings) -> None:
-        known = [settings.secret_key, settings.jwt_secret]
+        known = [settings.secret_key, settings.jwt_secret, settings.metrics_token]
         literals = [secret.get_secret_value() for secret in known if secret]
         password = urlsplit(settings.redis_url).password
         self._literals = [literal for literal in [*literals, password or ""] if len(literal) > 5]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from postgrest import APIError, SyncPostgrestClient
 
 from backend.config import LOOPBACK, Settings
 from backend.errors import CONFLICTS, AppError, Internal, Unavailable, from_sql
+from backend.metrics import saw_rpc
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +74,16 @@ class Caller:
 
     def call(self, function: str, /, **args: Any) -> Any:
         """Run a SQL operation by name and return its JSON; a refusal becomes the AppError of its code."""
+        started, outcome = time.perf_counter(), "ok"
+        try:
+            return self._call(function, args)
+        except AppError as error:
+            outcome = "refused" if error.status < 500 else error.code
+            raise
+        finally:
+            saw_rpc(operation=function, outcome=outcome, seconds=time.perf_counter() - started)
+
+    def _call(self, function: str, args: dict[str, Any]) -> Any:
         try:
             return self._send(function, args)
         except _DROPPED:

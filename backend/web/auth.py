@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 from typing import cast
 
 import structlog
 from flask import current_app, g, request
 
-from backend.errors import Unauthenticated
+from backend.errors import AppError, Forbidden, Unauthenticated
 from backend.rpc.admin import admin_check_role
 from backend.rpc.client import Caller
 from backend.web.context import deps
 from backend.web.limits import count
 from backend.web.tokens import Tokens, User
+
+FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
+PRIVATE = [
+    ip_network(one)
+    for one in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10")
+]
 
 
 def public() -> None:
@@ -47,8 +55,33 @@ def _role(needed: str) -> Callable[[], None]:
 
 support, admin, owner = map(_role, ("support", "admin", "owner"))
 
+
+def ops() -> None:
+    """Let whoever watches this installation in: by METRICS_TOKEN, or without one from its own network."""
+    token = deps().settings.metrics_token
+    try:
+        if token is None:
+            _refuse_strangers()
+        elif not hmac.compare_digest(_bearer().encode(), token.get_secret_value().encode()):
+            raise Unauthenticated("The bearer token is not METRICS_TOKEN.")
+    except AppError:
+        count()
+        raise
+
+
+def _refuse_strangers() -> None:
+    # A proxy that nobody told us of stands in the private network as well, with anybody behind it.
+    hidden = not deps().settings.trusted_proxies and any(name in request.headers for name in FORWARDED)
+    try:
+        near = any(ip_address(request.remote_addr or "") in network for network in PRIVATE)
+    except ValueError:
+        near = False
+    if hidden or not near:
+        raise Forbidden("Metrics are for this network only: set METRICS_TOKEN to read them from elsewhere.")
+
+
 ADMINS = (support, admin, owner)
-GUARDS = (public, user, *ADMINS)
+GUARDS = (public, user, ops, *ADMINS)
 
 
 def tokens() -> Tokens:

@@ -35,9 +35,9 @@ INFO = Info(
     ),
 )
 SECURITY_SCHEMES: dict[str, Any] = {
-    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A Supabase access token."}
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A Supabase access token."},
+    "metrics": {"type": "http", "scheme": "bearer", "description": "METRICS_TOKEN, when one is set."},
 }
-SIGNED_IN: list[dict[str, list[str]]] = [{"bearer": []}]
 
 
 class Answer(BaseModel):
@@ -79,14 +79,17 @@ def create(name: str) -> OpenAPI:
     return app
 
 
-def blueprint(name: str, import_name: str, *, prefix: str = "", tag: str, signed_in: bool = False) -> APIBlueprint:
+def blueprint(
+    name: str, import_name: str, *, prefix: str = "", tag: str, signed_in: bool = False, scheme: str = ""
+) -> APIBlueprint:
     """Return a documented blueprint; `signed_in` only says so, the guard beside it in app.py makes it so."""
+    scheme = scheme or ("bearer" if signed_in else "")
     return APIBlueprint(
         name,
         import_name,
         url_prefix=prefix or None,
         abp_tags=[{"name": tag}],
-        abp_security=SIGNED_IN if signed_in else None,
+        abp_security=[{scheme: []}] if scheme else None,
         operation_id_callback=lambda *, bp_name, name, path, method: f"{bp_name}_{name}",
     )
 

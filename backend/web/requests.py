@@ -9,6 +9,7 @@ from uuid import uuid4
 import structlog
 from flask import Flask, Response, g, request
 
+from backend import metrics
 from backend.errors import InvalidParams, PayloadTooLarge
 from backend.web.body import StrictRequest
 
@@ -56,7 +57,9 @@ def _chunks() -> bytes:
 
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
-    milliseconds = round((time.perf_counter() - g.started) * 1000, 1)
-    route = request.url_rule.rule if request.url_rule else request.path[:200]
-    log.info("request", method=request.method, route=route, status=response.status_code, ms=milliseconds)
+    seconds = time.perf_counter() - g.started
+    rule = request.url_rule.rule if request.url_rule else None
+    metrics.saw_request(route=rule, method=request.method, status=response.status_code, seconds=seconds)
+    route, ms = rule or request.path[:200], round(seconds * 1000, 1)
+    log.info("request", method=request.method, route=route, status=response.status_code, ms=ms)
     return response

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,10 +12,11 @@ import rq
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
-from rq.exceptions import StopRequested
+from rq.exceptions import DequeueTimeout, StopRequested
 from rq.job import Job
 from rq.worker import WorkerStatus
 
+from backend.control import Control, is_wake, wake_line
 from backend.queue import QUEUES
 from backend.worker import stopping
 from backend.worker.outage import Outage
@@ -25,13 +27,31 @@ log = structlog.get_logger(__name__)
 IDLE_SECONDS = 120
 
 
+class Line(rq.Queue):
+    """A queue beside which a worker waits for orders: they end the wait as if its time were over."""
+
+    @classmethod
+    def lpop(cls, queue_keys: Sequence[str], timeout: int | None, connection: Redis | None = None) -> Any:
+        """Wait for the next job of any of these queues."""
+        found = super().lpop(queue_keys, timeout, connection=connection)
+        if found and is_wake(found[0]):
+            raise DequeueTimeout(timeout, queue_keys)
+        return found
+
+    @classmethod
+    def lmove(cls, connection: Redis, queue_key: str, timeout: int | None) -> Any:
+        """Wait for orders alone, when every queue is paused."""
+        return cls.lpop([queue_key], timeout, connection)
+
+
 class Worker(rq.Worker):
     """On SIGTERM it takes no new work and lets its horse finish or hand back; on a second one, hand back at once."""
 
     max_connection_wait_time = 5.0
 
     def __init__(self, redis: Redis, outage: Outage, *, grace_seconds: float) -> None:
-        super().__init__(QUEUES, connection=redis, worker_ttl=IDLE_SECONDS)
+        super().__init__(QUEUES, connection=redis, worker_ttl=IDLE_SECONDS, queue_class=Line)
+        self._control, self._listening = Control(redis), False
         self.asked_to_stop = False
         self._outage = outage
         self._grace_seconds = grace_seconds
@@ -62,10 +82,36 @@ class Worker(rq.Worker):
         """Let the horse hear of a stop instead of dying of it."""
         stopping.prepare_horse(self._own_pid, self._grace_seconds, requested=self.asked_to_stop)
 
+    def dequeue_job_and_maintain_ttl(self, *args: Any, **kwargs: Any) -> Any:
+        """Wait for work, and for orders."""
+        self._listening = True
+        return super().dequeue_job_and_maintain_ttl(*args, **kwargs)
+
+    def reorder_queues(self, reference_queue: rq.Queue) -> None:
+        """Note that a job was taken, which is what RQ calls this for: orders must wait now until it has been run."""
+        self._listening = False
+
+    def register_death(self) -> None:
+        """Leave, and take the order to do so along."""
+        self._control.drained(self.name)
+        super().register_death()  # type: ignore[no-untyped-call]
+
+    def _obey(self) -> None:
+        """Leave paused queues out, and stop when told to drain; what is left is one list that wakes this worker."""
+        orders = self._control.orders()
+        if self.name in orders.draining:
+            log.info("worker_drains")
+            self.asked_to_stop = self._stop_requested = True
+            raise StopRequested
+        names = [wake_line(self.name), *(name for name in QUEUES if name not in orders.paused)]
+        self._ordered_queues = [Line(name, connection=self.connection) for name in names]
+
     def heartbeat(self, *args: Any, **kwargs: Any) -> None:
         """Show life; the first thing to fail when Redis is away, and RQ itself tries it again and again."""
         try:
             super().heartbeat(*args, **kwargs)
+            if self._listening and not kwargs.get("pipeline"):
+                self._obey()  # RQ shows life just before each wait for work
         except RedisError as error:
             self._outage.began(error)
             raise

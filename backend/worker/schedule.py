@@ -22,6 +22,7 @@ from backend.logs import configure_logging
 from backend.queue import connect
 from backend.rpc import credits as rpc_credits
 from backend.rpc.scheduler import plan_scheduled_jobs
+from backend.rpc import metrics as rpc_metrics
 from backend.worker.leader import LeaderLock
 from backend.worker.outage import Outage
 from backend.worker.stopping import StopSignal
@@ -43,6 +44,7 @@ def periodic_jobs(settings: Settings) -> list[Periodic]:
         Periodic("sweep_credits", sweep * 6, _sweep_credits),
         Periodic("dispatch", settings.schedule_dispatch_seconds, generations.dispatch),
         Periodic("charges", sweep, charges.take_noted),
+        Periodic("collect_metrics", 15, _collect_metrics),
         Periodic("checkpoints", settings.schedule_checkpoint_seconds, Checkpoints().sign),
         Periodic("reconcile_wallets", 60, reconcile.wallets),
         Periodic("reconcile_holds", 600, reconcile.holds),
@@ -53,6 +55,10 @@ def periodic_jobs(settings: Settings) -> list[Periodic]:
 
 def _sweep_credits(deps: Deps) -> object:
     return rpc_credits.sweep_credits(deps.rpc.as_service())
+
+
+def _collect_metrics(deps: Deps) -> object:
+    return rpc_metrics.collect_metrics(deps.rpc.as_service())
 
 
 class Scheduler:

@@ -106,6 +106,7 @@ def populate(sql: Sql) -> dict[str, Person]:
     sql.as_service("reconcile_wallets")
     sql.connection.execute(PROVIDER_RESULTS)
     sql.connection.execute("update public.credit_packages set active = false where id = 'credits-10'")
+    sql.connection.execute("insert into private.metric_totals values ('generations', '{}', 1)")
     return people
 
 

@@ -35,6 +35,7 @@ insert into generations (user_id, model_id, prompt, params, status, max_attempts
                          created_at, finished_at)
 select %(user)s, 'local/picture', 'old', '{{}}', 'succeeded', 3, r.id, 5, r.created_at, r.settled_at
   from credit_reservations r where r.status = 'confirmed';
+update private.metric_cursor set ledger_id = (select max(id) from credit_transactions);
 """
 COUNT = """
 select coalesce(sum(seq_tup_read), 0), coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0)
@@ -132,6 +133,8 @@ OPERATIONS: dict[str, Callable[[Old], Json]] = {
     "first page of the receipt": lambda old: old.sql.as_user(old.alice, "export_credit_transactions", p_limit=50),
     "balance of the past": lambda old: old.sql.as_user(old.alice, "get_balance_at", p_at="2026-11-20T00:00:00Z"),
     "heads to sign": lambda old: old.sql.as_service("list_unsigned_heads", p_limit=50),
+    "metrics": lambda old: old.sql.as_service("get_metrics"),
+    "counting of metrics": lambda old: old.sql.as_service("collect_metrics"),
     "sweep of credits": lambda old: old.sql.as_service("sweep_credits"),
     "sweep of generations": lambda old: old.sql.as_service("sweep_generations"),
     "dispatch": lambda old: old.sql.as_service("list_dispatchable"),

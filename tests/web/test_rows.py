@@ -80,6 +80,7 @@ INTERNAL = {
     "attach_checkout_session", "get_stripe_customer", "store_stripe_customer", "look_up_payment", "find_payment",
     "apply_payment_state", "list_due_payments", "record_stripe_event", "claim_stripe_event", "ignore_stripe_event",
     "fail_stripe_event", "list_due_stripe_events", "get_stripe_cursor", "move_stripe_cursor",
+    "collect_metrics", "get_metrics",
 }  # fmt: skip
 
 
@@ -153,6 +154,8 @@ class Story:
         self.call("admin_get_balance_at", self.boss.caller, user_id=self.user.id, at=later)
         self.call("admin_check_role", self.boss.caller, role="support")
         self.call("sweep_credits", service)
+        self.call("collect_metrics", service)
+        self.call("get_metrics", service)
         self.call("verify_ledger", service)
         self.call("trial_balance", service)
         self.call("get_schema_version", service)

@@ -1,0 +1,133 @@
+"""What /metrics shows beside the counters of the web processes: database, queue and workers, each if it answers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import structlog
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from backend.deps import Deps
+from backend.errors import AppError
+from backend.queue import RedisError
+from backend.rpc import metrics as rpc
+from backend.rpc.platform import get_schema_version
+
+Json = dict[str, Any]
+log = structlog.get_logger(__name__)
+
+VERSION = "0.1.0"
+# Totals of the database that are counters here: name -> (metric, unit of theirs in ours, words).
+TOTALS = {
+    "generations": ("scrip_generations", 1, "Generations that ended."),
+    "generation_failures": ("scrip_generation_failures", 1, "Generations that failed for good."),
+    "generation_attempts": ("scrip_generation_attempts", 1, "Attempts that ended generations took."),
+    "credits_reserved": ("scrip_credits_reserved", 1, "Credits held for generations that ended."),
+    "credits_charged": ("scrip_credits_charged", 1, "Credits taken for generations."),
+    "credits_released": ("scrip_credits_released", 1, "Held credits that generations gave back."),
+    "credits_absorbed": ("scrip_credits_absorbed", 1, "Credits that late settles could not collect."),
+    "ledger_credits": ("scrip_ledger_credits", 1, "Credits moved in the ledger."),
+    "provider_cost_micros": ("scrip_provider_cost_dollars", 1e6, "What providers billed for generations that ended."),
+}
+TIMES = {
+    "queue_seconds": ("scrip_generation_queue_seconds", "From asked for to first started."),
+    "result_seconds": ("scrip_generation_result_seconds", "From asked for to result."),
+}
+
+
+def families(deps: Deps) -> Iterator[Metric]:
+    """Yield everything that is worth knowing now; a part that does not answer within its time-out is told as down."""
+    up = GaugeMetricFamily("scrip_up", "Whether a part answered this scrape.", labels=["part"])
+    for part, look in (("database", _database), ("redis", _queue)):
+        found = _ask(part, look, deps)
+        up.add_metric([part], found is not None)
+        yield from found or ()
+    yield up
+
+
+def _ask(part: str, look: Callable[[Deps], Iterator[Metric]], deps: Deps) -> list[Metric] | None:
+    try:
+        return list(look(deps))
+    except (AppError, RedisError) as error:
+        log.warning("not_observed", part=part, reason=str(error))
+    except Exception:
+        log.exception("not_observed", part=part)  # whatever it is: the other parts are still worth telling
+    return None
+
+
+def _database(deps: Deps) -> Iterator[Metric]:
+    service = deps.probe.as_service()
+    found, schema = rpc.get_metrics(service), get_schema_version(service) or "none"
+    build = GaugeMetricFamily("scrip_build_info", "What runs here.", labels=["version", "schema"])
+    build.add_metric([VERSION, schema], 1)
+    yield build
+    yield from _totals(found["totals"])
+    yield from _times(found["totals"])
+    open_now, holds = found["generations"], found["holds"]
+    state = GaugeMetricFamily("scrip_generations_open", "Generations that have not ended.", labels=["status"])
+    for status in ("queued", "held_back", "running"):
+        state.add_metric([status], open_now[status])
+    yield state
+    yield _gauge(
+        "scrip_generations_oldest_seconds", "Age of the oldest that is due.", open_now["oldest_seconds"]
+    )
+    yield _gauge("scrip_holds_open", "Reservations that are open.", holds["open"])
+    yield _gauge("scrip_holds_open_credits", "Credits in open reservations.", holds["credits"])
+
+
+def _totals(rows: list[Json]) -> Iterator[Metric]:
+    by_name = defaultdict(list)
+    for row in rows:
+        by_name[row["name"]].append(row)
+    for name, (metric, unit, words) in TOTALS.items():
+        labels = sorted(by_name[name][0]["labels"]) if by_name[name] else []
+        family = CounterMetricFamily(metric, words, labels=labels)
+        for row in by_name[name]:
+            family.add_metric([row["labels"][label] for label in labels], row["value"] / unit)
+        yield family
+
+
+def _times(rows: list[Json]) -> Iterator[Metric]:
+    for name, (metric, words) in TIMES.items():
+        sums = [row for row in rows if row["name"] == f"{name}_sum"]
+        labels = sorted(sums[0]["labels"]) if sums else []
+        family = HistogramMetricFamily(metric, words, labels=labels)
+        for row in sums:
+            buckets = sorted(
+                (float(one["labels"]["le"]), one["value"])
+                for one in rows
+                if one["name"] == f"{name}_bucket" and row["labels"].items() <= one["labels"].items()
+            )
+            named = [("+Inf" if bound == float("inf") else str(bound), count) for bound, count in buckets]
+            family.add_metric([row["labels"][label] for label in labels], named, row["value"])
+        yield family
+
+
+def _queue(deps: Deps) -> Iterator[Metric]:
+    found = deps.control.look()
+    for key, words in {
+        "depth": "Jobs that wait in a queue.",
+        "oldest_seconds": "Age of the job at the head of a queue.",
+        "started": "Jobs that run.",
+        "failed": "Jobs that broke within the last hour.",
+        "paused": "Whether workers leave a queue alone.",
+    }.items():
+        family = GaugeMetricFamily(f"scrip_queue_{key}", words, labels=["queue"])
+        for queue in found["queues"]:
+            family.add_metric([queue["name"]], float(queue[key]))
+        yield family
+    workers = GaugeMetricFamily("scrip_workers", "Workers that are alive.", labels=["state"])
+    for state in ("idle", "busy", "suspended"):
+        workers.add_metric([state], sum(worker["state"] == state for worker in found["workers"]))
+    yield workers
+    errors = CounterMetricFamily("scrip_provider_errors", "Errors of providers.", labels=["provider", "code"])
+    for field, count in found["provider_errors"].items():
+        errors.add_metric(field.split(":", 1), count)
+    yield errors
+
+
+def _gauge(name: str, words: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, words, value=value)
