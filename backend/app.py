@@ -20,11 +20,12 @@ from backend.web import (
     metrics,
     models,
     openapi,
+    queues,
     receipts,
     requests,
     security,
 )
-from backend.web.auth import ADMINS, ops, public, user
+from backend.web.auth import ADMINS, admin, ops, public, user
 from backend.web.limits import HEADERS, Limits, count
 from backend.web.tokens import Tokens
 
@@ -38,6 +39,7 @@ ROUTES = (
     (me.bp, user),
     (credits.bp, user),
     (generations.bp, user),
+    (queues.bp, admin),
 )
 
 

@@ -71,9 +71,7 @@ def _database(deps: Deps) -> Iterator[Metric]:
     for status in ("queued", "held_back", "running"):
         state.add_metric([status], open_now[status])
     yield state
-    yield _gauge(
-        "scrip_generations_oldest_seconds", "Age of the oldest that is due.", open_now["oldest_seconds"]
-    )
+    yield _gauge("scrip_generations_oldest_seconds", "Age of the oldest that is due.", open_now["oldest_seconds"])
     yield _gauge("scrip_holds_open", "Reservations that are open.", holds["open"])
     yield _gauge("scrip_holds_open_credits", "Credits in open reservations.", holds["credits"])
 

@@ -1,0 +1,146 @@
+"""The queue for admins: what waits, what broke, and orders to the workers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from backend.core import queue_admin
+from backend.errors import NotFound
+from backend.web.context import deps
+from backend.web.openapi import Answer, admin_answers, blueprint
+
+bp = blueprint("queues", __name__, prefix="/api/v1/admin/queues", tag="admin", signed_in=True)
+
+
+class QueueState(BaseModel):
+    """One queue."""
+
+    name: str
+    depth: int = Field(description="Jobs that wait.")
+    oldest_seconds: float = Field(description="Age of the job that is next.")
+    started: int = Field(description="Jobs that run.")
+    failed: int = Field(description="Jobs that broke within the last hour.")
+    paused: bool
+
+
+class WorkerState(BaseModel):
+    """One worker that is alive."""
+
+    name: str
+    host: str
+    state: str = Field(description="idle, busy or suspended.")
+    job: str | None = Field(description="What it runs.")
+    queues: list[str] = Field(description="What it takes from unless paused.")
+    started_at: datetime | None
+    last_seen_at: datetime | None
+    draining: bool = Field(description="Whether it exits after its job.")
+
+
+class Queues(Answer):
+    """Queues in the order in which workers take from them, and the workers."""
+
+    queues: list[QueueState]
+    workers: list[WorkerState]
+
+
+class FailedJob(BaseModel):
+    """A job that broke. Its generation is not lost: the sweep and the dispatcher find it."""
+
+    id: str
+    queue: str
+    function: str
+    enqueued_at: datetime | None
+    failed_at: datetime | None
+    error: str = Field(description="Kind and message of the error; what it quotes is left out.")
+
+
+class FailedJobs(Answer):
+    """A page of the jobs that broke."""
+
+    total: int
+    data: list[FailedJob]
+
+
+class Requeued(Answer):
+    """The job waits again, or did so already."""
+
+    job: str
+    state: str = Field(description="queued, or what had become of it before.")
+
+
+class Paused(Answer):
+    """Whether workers leave the queue alone."""
+
+    queue: str
+    paused: bool
+
+
+class Draining(Answer):
+    """The worker exits once its job is done."""
+
+    worker: str
+    draining: bool
+
+
+class Page(BaseModel):
+    """Which part of a list."""
+
+    limit: int = Field(50, ge=1, le=200)
+    offset: int = Field(0, ge=0, le=100_000)
+
+
+class JobPath(BaseModel):
+    """A job in the address."""
+
+    job: str = Field(max_length=200)
+
+
+class QueuePath(BaseModel):
+    """A queue in the address."""
+
+    queue: str = Field(max_length=100)
+
+
+class WorkerPath(BaseModel):
+    """A worker in the address."""
+
+    name: str = Field(max_length=200)
+
+
+@bp.get("", responses=admin_answers(Queues))
+def index() -> dict[str, Any]:
+    """Show queues and workers."""
+    return queue_admin.show(deps())
+
+
+@bp.get("/failed", responses=admin_answers(FailedJobs))
+def failed(query: Page) -> dict[str, Any]:
+    """List jobs that broke, the oldest first."""
+    return queue_admin.failed(deps(), limit=query.limit, offset=query.offset)
+
+
+@bp.post("/failed/<string:job>/requeue", responses=admin_answers(Requeued, NotFound))
+def requeue(path: JobPath) -> dict[str, Any]:
+    """Put a broken job before the workers again."""
+    return {"job": path.job, "state": queue_admin.requeue(deps(), path.job)}
+
+
+@bp.post("/<string:queue>/pause", responses=admin_answers(Paused, NotFound))
+def pause(path: QueuePath) -> dict[str, Any]:
+    """Let no worker take from a queue; running jobs go on, waiting generations keep their credits held."""
+    return queue_admin.pause(deps(), path.queue)
+
+
+@bp.post("/<string:queue>/resume", responses=admin_answers(Paused, NotFound))
+def resume(path: QueuePath) -> dict[str, Any]:
+    """Let workers take from a queue again."""
+    return queue_admin.resume(deps(), path.queue)
+
+
+@bp.post("/workers/<string:name>/drain", responses=admin_answers(Draining, NotFound))
+def drain(path: WorkerPath) -> dict[str, Any]:
+    """Let a worker finish its job and exit; whatever supervises it may start a new one."""
+    return queue_admin.drain(deps(), path.name)
