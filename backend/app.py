@@ -20,12 +20,13 @@ from backend.web import (
     metrics,
     models,
     openapi,
+    operations,
     queues,
     receipts,
     requests,
     security,
 )
-from backend.web.auth import ADMINS, admin, ops, public, user
+from backend.web.auth import ADMINS, admin, ops, public, support, user
 from backend.web.limits import HEADERS, Limits, count
 from backend.web.tokens import Tokens
 
@@ -40,6 +41,7 @@ ROUTES = (
     (credits.bp, user),
     (generations.bp, user),
     (queues.bp, admin),
+    (operations.bp, support),
 )
 
 

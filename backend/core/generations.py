@@ -143,6 +143,7 @@ def _attempt(deps: Deps, claim: Json, lease: Lease) -> Outcome | None:
         return Failed(stop.reason.value, NOTICES[stop.reason], retryable=stop.reason is Reason.WORKER_STOPPED)
     except ProviderError as error:
         log.warning("provider_failed", code=error.code, reason=error.message, cost_micros=error.cost_micros)
+        _count_error(deps, claim["provider"], error.code)
         return Failed(error.code, error.message, error.retryable, error.cost_micros)
     except InvalidParams as error:
         return Failed(error.code, error.message, retryable=False)
@@ -152,6 +153,13 @@ def _attempt(deps: Deps, claim: Json, lease: Lease) -> Outcome | None:
         # A bug of ours must not keep the credits. A new attempt resumes the provider's request, so it costs nothing.
         log.exception("generation_broke")
         return Failed("internal", "Something went wrong on our side.", retryable=True)
+
+
+def _count_error(deps: Deps, provider: str, code: str) -> None:
+    try:
+        deps.control.count_error(provider, code)
+    except RedisError as error:
+        log.warning("error_not_counted", error=str(error))
 
 
 def _produce(deps: Deps, claim: Json, lease: Lease) -> Result:

@@ -15,6 +15,7 @@ from backend.errors import AppError
 from backend.queue import RedisError
 from backend.rpc import metrics as rpc
 from backend.rpc.platform import get_schema_version
+from backend.rpc.scheduler import list_scheduled_jobs
 
 Json = dict[str, Any]
 log = structlog.get_logger(__name__)
@@ -74,6 +75,22 @@ def _database(deps: Deps) -> Iterator[Metric]:
     yield _gauge("scrip_generations_oldest_seconds", "Age of the oldest that is due.", open_now["oldest_seconds"])
     yield _gauge("scrip_holds_open", "Reservations that are open.", holds["open"])
     yield _gauge("scrip_holds_open_credits", "Credits in open reservations.", holds["credits"])
+    yield _gauge("scrip_ledger_problems", "What was found wrong in the books and still is.", found["ledger_problems"])
+    incidents = GaugeMetricFamily("scrip_incidents_open", "Incidents that have not ended.", labels=["kind"])
+    for incident in found["incidents"]:
+        incidents.add_metric([incident["kind"]], incident["open"])
+    yield incidents
+    yield from _schedule(list_scheduled_jobs(service))
+
+
+def _schedule(jobs: list[Json]) -> Iterator[Metric]:
+    late = GaugeMetricFamily("scrip_scheduler_late_seconds", "By how much a job has missed its time.", labels=["job"])
+    failing = GaugeMetricFamily("scrip_scheduler_failures_in_a_row", "Failures since it last worked.", labels=["job"])
+    for job in jobs:
+        late.add_metric([job["name"]], job["late_seconds"])
+        failing.add_metric([job["name"]], job["failures_in_a_row"])
+    yield late
+    yield failing
 
 
 def _totals(rows: list[Json]) -> Iterator[Metric]:
@@ -125,6 +142,19 @@ def _queue(deps: Deps) -> Iterator[Metric]:
     for field, count in found["provider_errors"].items():
         errors.add_metric(field.split(":", 1), count)
     yield errors
+    load = GaugeMetricFamily("scrip_key_load", "Requests that a provider's key carries.", labels=["provider", "key"])
+    rest = GaugeMetricFamily("scrip_key_resting", "Whether a key is left alone.", labels=["provider", "key"])
+    for pooled in key_states(deps):
+        load.add_metric([pooled["provider"], pooled["fingerprint"]], pooled["load"] or 0)
+        rest.add_metric([pooled["provider"], pooled["fingerprint"]], float(pooled["resting_until"] is not None))
+    yield load
+    yield rest
+
+
+def key_states(deps: Deps) -> list[Json]:
+    """Return every provider key by its fingerprint: load, how long it rests and why; never the key."""
+    pools = {name: getattr(provider, "keys", None) for name, provider in deps.providers.items()}
+    return [{"provider": name, **key} for name, pool in pools.items() if pool for key in pool.state()]
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:

@@ -122,25 +122,25 @@ def failed(query: Page) -> dict[str, Any]:
     return queue_admin.failed(deps(), limit=query.limit, offset=query.offset)
 
 
-@bp.post("/failed/<string:job>/requeue", responses=admin_answers(Requeued, NotFound))
+@bp.post("/failed/<job>/requeue", responses=admin_answers(Requeued, NotFound))
 def requeue(path: JobPath) -> dict[str, Any]:
     """Put a broken job before the workers again."""
     return {"job": path.job, "state": queue_admin.requeue(deps(), path.job)}
 
 
-@bp.post("/<string:queue>/pause", responses=admin_answers(Paused, NotFound))
+@bp.post("/<queue>/pause", responses=admin_answers(Paused, NotFound))
 def pause(path: QueuePath) -> dict[str, Any]:
     """Let no worker take from a queue; running jobs go on, waiting generations keep their credits held."""
     return queue_admin.pause(deps(), path.queue)
 
 
-@bp.post("/<string:queue>/resume", responses=admin_answers(Paused, NotFound))
+@bp.post("/<queue>/resume", responses=admin_answers(Paused, NotFound))
 def resume(path: QueuePath) -> dict[str, Any]:
     """Let workers take from a queue again."""
     return queue_admin.resume(deps(), path.queue)
 
 
-@bp.post("/workers/<string:name>/drain", responses=admin_answers(Draining, NotFound))
+@bp.post("/workers/<name>/drain", responses=admin_answers(Draining, NotFound))
 def drain(path: WorkerPath) -> dict[str, Any]:
     """Let a worker finish its job and exit; whatever supervises it may start a new one."""
     return queue_admin.drain(deps(), path.name)

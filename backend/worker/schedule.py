@@ -21,8 +21,8 @@ from backend.errors import AppError
 from backend.logs import configure_logging
 from backend.queue import connect
 from backend.rpc import credits as rpc_credits
-from backend.rpc.scheduler import plan_scheduled_jobs
 from backend.rpc import metrics as rpc_metrics
+from backend.rpc.scheduler import plan_scheduled_jobs
 from backend.worker.leader import LeaderLock
 from backend.worker.outage import Outage
 from backend.worker.stopping import StopSignal

@@ -20,6 +20,10 @@ from tests.web.test_gunicorn import gunicorn
 from tests.worker.world import World, eventually
 
 NEAR, FAR = {"REMOTE_ADDR": "10.1.2.3"}, {"REMOTE_ADDR": "203.0.113.7"}
+EARLIER = """
+update generations set created_at = created_at - interval '150 min', started_at = started_at - interval '150 min',
+                       finished_at = finished_at - interval '150 min' where id = %s
+"""
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
@@ -78,10 +82,8 @@ def test_it_tells_what_happens(world: World, app: Flask, alice: Person) -> None:
     world.run(done)
     for path in ("/api/v1/generations/" + waiting, "/api/v1/generations/" + done, "/no/such/path", "/another/one"):
         alice.get(path)
-    world.connection.execute("update private.metric_cursor set counted_until = counted_until - interval '1 minute'")
-    world.connection.execute(
-        "update generations set finished_at = finished_at - interval '30 seconds' where finished_at is not null"
-    )
+    world.connection.execute("update private.metric_cursor set counted_until = now() - interval '3 h'")
+    world.connection.execute(EARLIER, [done])  # to an hour in which nothing else ended
     world.deps.rpc.as_service().call("collect_metrics")
     after = read(app.test_client().get("/metrics").text)
 

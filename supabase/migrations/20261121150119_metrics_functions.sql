@@ -97,7 +97,8 @@ revoke all on function private.count_generations(timestamptz, timestamptz) from 
 
 -- begin functions_sql/metrics/get_metrics.sql
 -- get_metrics() -> jsonb      called by: backend/rpc/metrics.py as service_role, when /metrics is read
--- {totals: [{name, labels, value}], counted_until, generations: {queued, held_back, running, oldest_seconds}, holds: {open, credits}}.
+-- {totals: [{name, labels, value}], counted_until, generations: {queued, held_back, running, oldest_seconds},
+-- incidents: [{kind, open}], ledger_problems, holds: {open, credits}}.
 -- It costs in proportion to what is open. oldest_seconds: of those that a worker could take; 0 when there is none.
 create or replace function public.get_metrics()
 returns jsonb
@@ -121,6 +122,9 @@ begin
     'counted_until', (select private.rfc3339(c.counted_until) from private.metric_cursor c),
     'generations', v_queued || jsonb_build_object(
       'running', (select count(*) from public.generations g where g.status = 'running')),
+    'incidents', (select coalesce(jsonb_agg(jsonb_build_object('kind', x.kind, 'open', x.open) order by x.kind), '[]') from (
+      select i.kind, count(*) as open from private.incidents i where i.ended_at is null group by i.kind) x),
+    'ledger_problems', (select count(*) from private.ledger_problems p where p.resolved_at is null),
     'holds', (select jsonb_build_object('open', count(*), 'credits', coalesce(sum(r.amount), 0))
       from public.credit_reservations r where r.status = 'held'));
 end

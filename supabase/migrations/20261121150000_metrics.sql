@@ -19,9 +19,6 @@ comment on table private.metric_cursor is 'One row. Whatever ended up to counted
 insert into private.metric_cursor (counted_until, ledger_id)
 select now(), coalesce(max(t.id), 0) from public.credit_transactions t;
 
--- The scheduler counts recent failures by the same index; whichever migration comes first makes it.
-create index if not exists generations_finished on public.generations (finished_at) where finished_at is not null;
-
 alter table private.metric_totals enable row level security;
 alter table private.metric_cursor enable row level security;
 revoke all on private.metric_totals, private.metric_cursor from public, anon, authenticated, service_role;
