@@ -46,6 +46,8 @@ class Supabase:
     def __init__(self, database_url: str, storage_dir: Path, keys: Keys) -> None:
         self.down: tuple[str, ...] = ()
         self.calls: list[str] = []
+        self.loses: Callable[[str], object] = lambda path: False  # whether a call is not to arrive
+        self.after: Callable[[str], object] = lambda path: None
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._app = create_app(Settings(database_url=database_url, storage_dir=storage_dir, keys=keys, url=self.url))
@@ -71,7 +73,11 @@ class Supabase:
         if self.down and path.startswith(self.down):
             start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
             return [b"upstream connect error"]
+        if self.loses(path):
+            start_response("503 Service Unavailable", [])
+            return []
         answer: Iterable[bytes] = self._app(environ, start_response)
+        self.after(path)
         return answer
 
 
@@ -195,13 +201,13 @@ class World:
         self.connection = psycopg.connect(self.database_url, autocommit=True)
         self.sql = Sql(self.connection)
 
-    def spawn(self, module: str, **environ: str) -> Process:
-        """Start a process of ours."""
+    def spawn(self, module: str, *, tree: Path = ROOT, **environ: str) -> Process:
+        """Start a process of ours, of this version or of the one whose tree is given."""
         log = self.log_dir / f"{module}-{uuid.uuid4().hex[:6]}.log"
         with log.open("wb") as file:
             child = subprocess.Popen(
                 [sys.executable, "-m", module],
-                cwd=ROOT,
+                cwd=tree,
                 env=self._inherited() | self.environ | environ,
                 stdout=file,
                 stderr=file,
@@ -210,13 +216,13 @@ class World:
         self.processes.append(process)
         return process
 
-    def spawn_worker(self, **environ: str) -> Process:
+    def spawn_worker(self, *, tree: Path = ROOT, **environ: str) -> Process:
         """Start a worker."""
-        return self.spawn("backend.worker", **environ)
+        return self.spawn("backend.worker", tree=tree, **environ)
 
-    def spawn_scheduler(self, **environ: str) -> Process:
+    def spawn_scheduler(self, *, tree: Path = ROOT, **environ: str) -> Process:
         """Start a scheduler."""
-        return self.spawn("backend.worker.schedule", **environ)
+        return self.spawn("backend.worker.schedule", tree=tree, **environ)
 
     def clear(self) -> None:
         """End what a test left running, and empty what it left lying."""
