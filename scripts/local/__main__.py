@@ -17,6 +17,7 @@ from scripts.local import display, environment, once, ports
 from scripts.local.binaries import PostgresMissing
 from scripts.local.client import CallFailed
 from scripts.local.demo import SeedFailed, seed_users
+from scripts.local.payments import LiveKey
 from scripts.local.places import DEFAULT_HOME, AlreadyRunning, only_stack, places_in
 from scripts.local.processes import ProcessFailed
 from scripts.local.stack import Stack
@@ -26,7 +27,7 @@ from scripts.migrations.errors import MigrationError
 
 EXPECTED = (
     *(AlreadyRunning, CallFailed, MigrationError, PostgresMissing, ProcessFailed, SeedFailed, ValkeyMissing),
-    *(once.Differs, ports.PortTaken, httpx.HTTPError, psycopg.Error, OSError),
+    *(LiveKey, once.Differs, ports.PortTaken, httpx.HTTPError, psycopg.Error, OSError),
 )
 
 EXAMPLES = """examples:

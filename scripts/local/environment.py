@@ -31,6 +31,7 @@ PROVIDED = (
     "FAL_QUEUE_URL",
     "FAL_JWKS_URL",
     "PUBLIC_API_URL",
+    "STRIPE_API_BASE",
     "PORT",
 )
 LIBPQ = (

@@ -12,6 +12,7 @@ import psycopg
 
 from scripts import migrate
 from scripts.local import environment
+from scripts.local.payments import local_keys, own_account
 from scripts.local.places import ROOT, Places, set_old_logs_aside
 from scripts.local.ports import Ports
 from scripts.local.postgres import Postgres
@@ -38,6 +39,8 @@ class Stack:
         self.supabase_url = f"http://127.0.0.1:{ports.supabase}"
         self.mail_url = f"http://127.0.0.1:{ports.mail}"
         self.fal_url = f"http://127.0.0.1:{ports.fal}"
+        self.stripe_account = own_account()
+        self.stripe_url = None if self.stripe_account else f"http://127.0.0.1:{ports.stripe}"
         self.keys: Keys = load_or_create_keys(places.supabase / "keys.json")
         self.supervisor = Supervisor(tell)
 
@@ -74,6 +77,10 @@ class Stack:
         self.tell("starting the stand-in for fal")
         self._run("fal", "scripts.local.fal", "--port", str(self.ports.fal), env={}, rank=2)
         self._await_answer(f"{self.fal_url}/.well-known/jwks.json", "fal")
+        if self.stripe_url:
+            self.tell("starting the local Stripe")
+            self._run("stripe", "scripts.local.stripe", *self._stripe_options(), env=local_keys(self.places), rank=2)
+            self._await_answer(self.stripe_url, "stripe")
         self.tell("starting the API, a worker and the scheduler")
         self._run("web", "gunicorn", "-c", "gunicorn.conf.py", *self._web_options(), "wsgi:app", rank=3)
         self._run("worker", "backend.worker", rank=3)
@@ -104,11 +111,22 @@ class Stack:
             "PUBLIC_API_URL": self.web_url,
             "PORT": str(self.ports.web),
             "WORKER_GRACE_SECONDS": "5",
+            **self._stripe_environment(),
         }
 
     def operator_environment(self) -> dict[str, str]:
         """The same with the database, for scripts."""
         return self.app_environment() | {"DATABASE_URL": self.database_url}
+
+    def _stripe_environment(self) -> dict[str, str]:
+        if self.stripe_url is None:
+            return self.stripe_account
+        return local_keys(self.places) | {"STRIPE_API_BASE": self.stripe_url}
+
+    def _stripe_options(self) -> list[str]:
+        webhook = f"{self.web_url}/api/v1/webhooks/stripe"
+        file = self.places.home / "stripe" / "objects.db"
+        return ["--port", str(self.ports.stripe), "--webhook-url", webhook, "--file", str(file)]
 
     def _supabase_env(self) -> dict[str, str]:
         return {"PGPASSWORD": self.postgres.password}  # on the command line everybody could read it

@@ -18,6 +18,7 @@ def show_welcome(stack: Stack, logins: Sequence[Login]) -> None:
             ("Supabase", f"{stack.supabase_url} (publishable key: {stack.keys.publishable_key})"),
             ("Mail inbox", stack.mail_url),
             ("fal", f"{stack.fal_url}/__requests (a stand-in, scripted as scripts/local/fal/README.md says)"),
+            ("Stripe", f"{stack.stripe_url} (a local stand-in)" if stack.stripe_url else "your account's test mode"),
             ("Database", stack.database_url),
             ("Valkey", stack.valkey.url),
             ("Data, logs", places_told(stack)),

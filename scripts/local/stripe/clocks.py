@@ -18,12 +18,17 @@ def create(state: State, form: Form) -> Object:
     at = form.number("frozen_time")
     if at is None:
         raise invalid("Missing required param: frozen_time.", code="parameter_missing", param="frozen_time")
+    return new_clock(state, at, form.text("name"))
+
+
+def new_clock(state: State, frozen_time: int, name: str | None = None) -> Object:
+    """A clock that stands still until it is advanced."""
     return state.add(
         "test_helpers.test_clock",
         deletes_after=state.now() + 30 * 86_400,
-        frozen_time=at,
+        frozen_time=frozen_time,
         livemode=False,
-        name=form.text("name"),
+        name=name,
         status="ready",
         status_details={},
     )

@@ -101,6 +101,10 @@ class Control:
         """Move everybody's clock forward, as if time had passed; test clocks keep their own time."""
         return self._do(renewals.advance, seconds)
 
+    def create_clock(self, frozen_time: int) -> Object:
+        """Make a test clock."""
+        return self._do(clocks.new_clock, frozen_time)
+
     def advance_clock(self, clock: str, frozen_time: int) -> Object:
         """Move a test clock forward."""
         return self._do(clocks.advance_to, self._state.get("test_helpers.test_clock", clock), frozen_time)
