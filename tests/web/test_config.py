@@ -191,3 +191,24 @@ def test_the_signing_key_may_be_base64_or_pem() -> None:
         assert problems(LEDGER_SIGNING_KEY=text) == [
             "LEDGER_SIGNING_KEY is no Ed25519 private key: expected 32 bytes as base64, or PEM without a password"
         ]
+
+
+def test_keys_of_fal_are_gathered_in_order_each_once() -> None:
+    """FAL_KEY first, then by number; none is shown; a malformed one, or one towards the real fal in tests, is refused."""
+    given = {
+        "FAL_KEY_10": "key-number-ten",
+        "FAL_KEY_2": "key-number-two",
+        "FAL_KEY": "key-plain",
+        "FAL_KEY_3": "key-plain",
+    }
+    settings = load_settings(GOOD | given)
+    assert [key.get_secret_value() for key in settings.fal_keys] == ["key-plain", "key-number-two", "key-number-ten"]
+    assert "key-" not in repr(settings)
+    with pytest.raises(ConfigError, match="FAL_KEY is no key of fal"):
+        load_settings(GOOD | {"FAL_KEY": "two words"})
+    with pytest.raises(ConfigError, match="FAL_QUEUE_URL must be https"):
+        load_settings(GOOD | {"FAL_QUEUE_URL": "http://fal.example"})
+    local = LOCAL | {"FAL_KEY": "key-plain"}
+    with pytest.raises(ConfigError, match="would order from the real fal"):
+        load_settings(local)
+    assert load_settings(local | {"FAL_QUEUE_URL": "http://127.0.0.1:54330"}).fal_keys

@@ -23,6 +23,19 @@ def test_everyone_sees_what_can_be_made(app: Flask, world: World) -> None:
     assert picture["params_schema"]["properties"]["width"]["maximum"] == 2048
 
 
+def test_a_model_that_can_not_run_here_is_marked_and_refused(app: Flask, alice: Person) -> None:
+    """Without a key of fal its models stay on the list, say what is missing, and nothing is held for them."""
+    models = app.test_client().get(f"{GENERATIONS}/models/supported").json["data"]
+    available = {model["id"]: model["available"] for model in models}
+    assert available["local/picture"] and not available["fal/flux-schnell"]
+    reason = next(model["unavailable_reason"] for model in models if model["id"] == "fal/flux-schnell")
+    answer = alice.ask("POST", GENERATIONS, json={"model": "fal/flux-schnell", "prompt": "a red fox"})
+    error = check_shape(answer, 503, "provider_not_configured")
+    assert error["message"] == reason
+    assert "FAL_KEY" in reason
+    assert alice.available() == 25
+
+
 def test_a_quote_says_the_price_and_reserves_nothing(alice: Person) -> None:
     """And how the price comes about."""
     quote = alice.ask("POST", f"{GENERATIONS}/quote", json={"model": "local/picture", "params": {"num_images": 3}}).json

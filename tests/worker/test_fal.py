@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
+
+import httpx
 import pytest
 
+from backend.clients.providers.base import Work
 from backend.clients.providers.fal.keys import KeyPool
+from backend.core import production
+from backend.core.inputs import with_addresses
 from backend.deps import Deps
+from backend.errors import InvalidParams
 from tests.worker.fal import KEYS, Fal
-from tests.worker.world import User, World
+from tests.worker.scripted import PICTURE
+from tests.worker.world import User, World, eventually
 
 MODEL = "fal/flux-schnell"
 
@@ -117,3 +125,88 @@ def test_a_second_attempt_resumes_what_the_first_ordered(world: World, fal: Fal,
     world.run(generation_id)
     assert world.row(generation_id)["status"] == "succeeded"
     assert len(fal.orders(generation_id)) == 1
+
+
+def test_a_picture_of_the_users_own_is_given_as_an_address(world: World, fal: Fal, deps: Deps, user: User) -> None:
+    """Fal reads it by a signed address that holds for a while; the row keeps the path."""
+    deps.storage.upload(f"{user.id}/cat.png", PICTURE, "image/png")
+    path = f"images/{user.id}/cat.png"
+    generation_id = world.start(user, "fal/upscale", prompt="my cat", image=path)
+    world.run(generation_id)
+    assert world.row(generation_id)["status"] == "succeeded", world.row(generation_id)
+    (order,) = fal.orders(generation_id)
+    assert set(order["input"]) == {"image_url"}
+    assert httpx.get(order["input"]["image_url"]).content == PICTURE
+    assert world.row(generation_id)["params"] == {"image": path}
+
+
+def test_a_file_of_somebody_else_is_never_signed(world: World, deps: Deps, user: User) -> None:
+    """The service key could read it, so it is checked here too, whatever the database let through."""
+    other = world.new_user()
+    deps.storage.upload(f"{other.id}/cat.png", PICTURE, "image/png")
+    schema = {"properties": {"image": {"type": "string", "format": "storage-path"}}}
+    for path in (
+        f"images/{other.id}/cat.png",
+        f"images/{user.id}/../{other.id}/cat.png",
+        f"images/{user.id}//cat.png",
+        f"avatars/{user.id}/cat.png",
+        f"images/{user.id}",
+        f"images/{user.id}/no-such.png",
+    ):
+        with pytest.raises(InvalidParams):
+            with_addresses(deps.storage, {"params": {"image": path}, "params_schema": schema, "user_id": user.id})
+
+
+def test_with_every_key_refused_the_hold_stays_and_it_is_said(
+    world: World, fal: Fal, deps: Deps, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was ordered, so it is tried again; it runs once a key works."""
+    monkeypatch.setattr(production, "PATIENCE", 0.2)
+    fal.control(keys=dict.fromkeys(KEYS, 402))
+    generation_id = world.start(user, MODEL)
+    world.run(generation_id)
+    row = world.row(generation_id)
+    assert (row["status"], row["error_code"]) == ("queued", "provider_no_key")
+    assert world.figures(user)[1] == row["credits_reserved"]
+    assert fal.told()["accepted"] == 0
+    fal.control(keys=dict.fromkeys(KEYS))
+    world.deps.redis.flushall()  # as if the pauses were over
+    world.let_retry_wait_pass(generation_id)
+    world.run(generation_id)
+    assert world.row(generation_id)["status"] == "succeeded"
+
+
+def test_a_key_that_was_removed_is_no_error(world: World, fal: Fal, deps: Deps, user: User) -> None:
+    """Its request can't be asked for any more, so another key orders anew."""
+    generation_id = world.start(user, MODEL, prompt="[fal:slow=0.3]")
+    world.run(generation_id, stopping=lambda: bool(fal.orders(generation_id)))
+    world.let_retry_wait_pass(generation_id)
+    changed = fal.environ | {"FAL_KEY_1": "fal-local-key-three", "FAL_KEY_2": ""}
+    world.run(generation_id, deps=world.variant(**changed))
+    assert world.row(generation_id)["status"] == "succeeded"
+    assert len(fal.orders(generation_id)) == 2
+
+
+@pytest.mark.parametrize(
+    ("model", "start"), [("fal-ai/ltx-2.3/text-to-video/fast", b"ftyp"), ("fal-ai/kokoro/x", b"WAVE")]
+)
+def test_the_stand_in_makes_real_films_and_sounds(fal: Fal, deps: Deps, model: str, start: bytes) -> None:
+    """Beginnings of files that players know; what is in them is looked at where outputs are checked."""
+    provider = deps.providers["fal"]
+    work = Work(str(uuid.uuid4()), 1, "fal/any", "some words", {"seconds": 6}, model)
+    request_id = provider.submit(work)
+    eventually(lambda: provider.poll(work, request_id).done)
+    (data,) = provider.fetch(work, request_id).files
+    assert start in data[:16]
+    assert len(data) > 5000
+
+
+def test_redis_commands_of_one_generation_are_few(world: World, fal: Fal, deps: Deps, user: User) -> None:
+    """A key is taken and given back: two, however long it runs. With webhooks each pause is one more."""
+    generation_id = world.start(user, MODEL)
+    before = world.deps.redis.info("commandstats")
+    world.run(generation_id)
+    after = world.deps.redis.info("commandstats")
+    spent = {name: row["calls"] - before.get(name, {"calls": 0})["calls"] for name, row in after.items()}
+    assert spent["cmdstat_eval"] == 2
+    assert spent.get("cmdstat_blpop", 0) == 0
