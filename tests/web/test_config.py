@@ -194,7 +194,7 @@ def test_the_signing_key_may_be_base64_or_pem() -> None:
 
 
 def test_keys_of_fal_are_gathered_in_order_each_once() -> None:
-    """FAL_KEY first, then by number; none is shown; a malformed one, or one towards the real fal in tests, is refused."""
+    """By number after FAL_KEY; none is shown; a malformed one, or one towards the real fal in tests, is refused."""
     given = {
         "FAL_KEY_10": "key-number-ten",
         "FAL_KEY_2": "key-number-two",
