@@ -34,3 +34,7 @@ class File:
             [(each["id"], json.dumps(each)) for each in objects],
         )
         self._connection.execute("commit")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()

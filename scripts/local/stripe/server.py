@@ -54,6 +54,7 @@ def running(settings: Settings | None = None, *, host: str = "127.0.0.1", port: 
             thread.join()
         server.server_close()
         sender.close()
+        state.close()
 
 
 def _tick(state: State, stopping: threading.Event) -> None:

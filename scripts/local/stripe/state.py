@@ -127,6 +127,11 @@ class State:
             self._file.save([self.objects[each] for each in self._changed])
         self._changed.clear()
 
+    def close(self) -> None:
+        """Let go of the file, when there is one."""
+        if self._file:
+            self._file.close()
+
     def _keep(self, made: Object) -> Object:
         if made["id"] not in self.objects:
             self.kinds[made["object"]].append(made["id"])
