@@ -14,6 +14,8 @@ from pydantic import ValidationError as Invalid
 from backend.variables import LOOPBACK as LOOPBACK
 from backend.variables import (
     JwtSecret,
+    MailAddress,
+    MailAddresses,
     Origins,
     ProjectAddress,
     ProviderKeys,
@@ -22,7 +24,9 @@ from backend.variables import (
     RedisAddress,
     SafeAddress,
     SecretKey,
+    SecretWebAddress,
     SigningKey,
+    SmtpAddress,
     StripeSecret,
     StripeWebhookSecret,
     WebAddress,
@@ -90,6 +94,15 @@ class Settings(BaseModel):
     )
     public_api_url: SafeAddress | None = Field(None, validation_alias=AliasChoices("PUBLIC_API_URL"))
 
+    smtp_url: SmtpAddress | None = Field(None, validation_alias=AliasChoices("SMTP_URL"))
+    mail_from: MailAddress | None = Field(None, validation_alias=AliasChoices("MAIL_FROM"))
+    alert_emails: MailAddresses = Field((), validation_alias=AliasChoices("ALERT_EMAILS"))
+    alert_webhook_url: SecretWebAddress | None = Field(None, validation_alias=AliasChoices("ALERT_WEBHOOK_URL"))
+    alert_patience_seconds: float = Field(60, ge=0, le=3600, validation_alias=AliasChoices("ALERT_PATIENCE_SECONDS"))
+    alert_queue_seconds: float = Field(300, gt=0, le=86_400, validation_alias=AliasChoices("ALERT_QUEUE_SECONDS"))
+    alert_failure_percent: float = Field(50, gt=0, lt=100, validation_alias=AliasChoices("ALERT_FAILURE_PERCENT"))
+    schedule_alert_seconds: float = Field(60, gt=0, le=3600, validation_alias=AliasChoices("SCHEDULE_ALERT_SECONDS"))
+
     @property
     def issuer(self) -> str:
         """Return the issuer that every access token must name."""
@@ -118,7 +131,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     source = os.environ if environ is None else environ
     given = {name: value.strip() for name, value in source.items() if value.strip()}
     fal_keys = _fal_keys(given)
-    problems = _unsafe(given) + _unsafe_payments(given)
+    problems = _unsafe(given) + _unsafe_payments(given) + _incomplete_mail(given)
     try:
         settings = Settings.model_validate(given | fal_keys)
     except Invalid as error:
@@ -162,8 +175,15 @@ def _unsafe_payments(given: Mapping[str, str]) -> list[str]:
     return []
 
 
+def _incomplete_mail(given: Mapping[str, str]) -> list[str]:
+    needs = {"ALERT_EMAILS": ("SMTP_URL", "MAIL_FROM"), "SMTP_URL": ("MAIL_FROM",)}
+    lacking = {one: name for name, others in needs.items() if name in given for one in others if one not in given}
+    return [f"{one} is missing: {name} is set and no mail can be sent without it" for one, name in lacking.items()]
+
+
 def _unsafe_for_tests(given: Mapping[str, str]) -> list[str]:
     places = [name for name in ("SUPABASE_URL", "REDIS_URL", "SITE_URL", "DATABASE_URL") if _host(given, name)]
+    places += [name for name in ("SMTP_URL", "ALERT_WEBHOOK_URL") if _host(given, name)]
     far = [name for name in places if _host(given, name) not in LOOPBACK]
     problems = [f"{name} is not on this machine, which TESTING_MODE requires" for name in far]
     live = [name for name, value in given.items() if value.startswith(LIVE_KEYS)]

@@ -10,6 +10,8 @@ import httpx
 import redis
 from redis import ConnectionPool
 
+from backend.clients.hook import Hook
+from backend.clients.mail import Mailer
 from backend.clients.providers import Provider, build_providers
 from backend.clients.storage import Storage
 from backend.clients.stripe import Stripe
@@ -95,6 +97,18 @@ class Deps:
     def stripe(self) -> Stripe:
         """Return the way to Stripe, which says so when it is not set up."""
         return self._once("stripe", lambda: Stripe(self.settings))
+
+    @property
+    def mailer(self) -> Mailer | None:
+        """Return the way to send mail; None when SMTP_URL is not set."""
+        url, sender = self.settings.smtp_url, self.settings.mail_from
+        return self._once("mailer", lambda: Mailer(url, sender)) if url and sender else None
+
+    @property
+    def alert_hook(self) -> Hook | None:
+        """Return the web address that is told of alerts; None when ALERT_WEBHOOK_URL is not set."""
+        url = self.settings.alert_webhook_url
+        return self._once("alert_hook", lambda: Hook(url)) if url else None
 
 
 def build_deps(settings: Settings) -> Deps:

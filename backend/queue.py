@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import rq
 from redis import Redis
@@ -13,6 +13,8 @@ from redis.exceptions import ConnectionError as Unreachable
 from redis.exceptions import RedisError as RedisError
 from redis.retry import Retry
 from rq.exceptions import DuplicateJobError
+from rq.job import Job
+from rq.utils import utcparse
 
 HIGH = "high"
 DEFAULT = "default"
@@ -21,6 +23,7 @@ EMAILS = "emails"
 MAINTENANCE = "maintenance"
 QUEUES = (HIGH, DEFAULT, LOW, EMAILS, MAINTENANCE)
 
+ALIVE_SECONDS = 75  # a worker that shows no life for so long counts as dead; an idle one does every 45 seconds
 UNCONFIRMED = "scrip:unconfirmed"  # a set of reservations whose price could not be taken at once
 RUN_GENERATION = "backend.worker.jobs.run_generation"
 
@@ -82,6 +85,23 @@ class Queue:
     def forget_unconfirmed(self, reservation_id: str) -> None:
         """Its confirmation is decided."""
         self._redis.srem(UNCONFIRMED, reservation_id)
+
+    def workers_alive(self) -> int:
+        """Count the workers that have shown life lately: their keys in Redis live no longer than that."""
+        keys = self._redis.smembers(rq.Worker.redis_workers_keys)
+        return int(self._redis.exists(*keys)) if keys else 0
+
+    def oldest_seconds(self) -> float:
+        """Return for how long the oldest job of any queue has been waiting; 0 when all are empty."""
+        with self._redis.pipeline(transaction=False) as heads:
+            for name in QUEUES:
+                heads.lindex(rq.Queue.redis_queue_namespace_prefix + name, 0)
+            ids = [found.decode() for found in heads.execute() if found]
+        with self._redis.pipeline(transaction=False) as times:
+            for job_id in ids:
+                times.hget(Job.key_for(job_id), "enqueued_at")
+            since = [utcparse(found.decode()) for found in times.execute() if found]
+        return max(((datetime.now(UTC) - one).total_seconds() for one in since), default=0.0)
 
     def ping(self) -> None:
         """Raise RedisError unless Redis answers."""

@@ -29,7 +29,7 @@ def _project_address(value: str) -> str:
     return address
 
 
-def _origins(value: object) -> object:
+def _by_commas(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
@@ -134,11 +134,32 @@ def _provider_keys(value: object) -> object:
     return keys
 
 
+def _smtp_address(value: SecretStr) -> SecretStr:
+    parts = urlsplit(value.get_secret_value())
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("must be a mail server such as smtps://user:password@smtp.example.com:465, or smtp://...")
+    return value
+
+
+def _secret_address(value: SecretStr) -> SecretStr:
+    return SecretStr(_web_address(value.get_secret_value()))
+
+
+def _mail_address(value: str) -> str:
+    if not re.fullmatch(r"[^@\s<>,]+@[^@\s<>,]+|[^@<>,\n]+ <[^@\s<>,]+@[^@\s<>,]+>", value):
+        raise ValueError("must hold mail addresses such as ops@example.com")
+    return value
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SafeAddress = Annotated[str, AfterValidator(_safe_address)]
 ProviderKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_provider_keys)]
 ProjectAddress = Annotated[str, AfterValidator(_project_address)]
-Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_origins)]
+SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_address)]
+SmtpAddress = Annotated[SecretStr, AfterValidator(_smtp_address)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(_by_commas)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_by_commas)]
 RateLimit = Annotated[str, AfterValidator(_rate_limit)]
 RedisAddress = Annotated[str, AfterValidator(_redis_address)]
 PublishableKey = Annotated[str, AfterValidator(_publishable)]

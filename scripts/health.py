@@ -62,7 +62,7 @@ def answers(url: str) -> bool:
 
 
 def is_working(redis: Redis) -> bool:
-    """Tell whether a worker of this host has shown life lately: RQ forgets one that is silent for three minutes."""
+    """Tell whether a worker of this host has shown life lately: one that is silent for 75 seconds is forgotten."""
     return any(worker.hostname == socket.gethostname() for worker in Worker.all(connection=redis))
 
 

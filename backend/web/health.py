@@ -10,6 +10,7 @@ import structlog
 
 from backend.errors import Unavailable
 from backend.rpc.platform import get_schema_version
+from backend.rpc.scheduler import list_scheduled_jobs
 from backend.web.auth import tokens
 from backend.web.context import deps
 from backend.web.openapi import Answer, answers, blueprint
@@ -28,10 +29,11 @@ class Health(Answer):
 
 
 class Readiness(Answer):
-    """Every part answers."""
+    """This process can serve. What is degraded keeps it from nothing, but work waits until somebody looks."""
 
     status: Literal["ready"] = "ready"
     checks: dict[str, str]
+    degraded: list[str]
 
 
 @bp.get("/health", responses=answers(Health))
@@ -42,7 +44,7 @@ def health() -> dict[str, str]:
 
 @bp.get("/ready", responses=answers(Readiness))
 def ready() -> dict[str, object]:
-    """Say whether database, migrations, Redis and JWKS are as they must be, or which part is not."""
+    """Say which part is not as it must be: 503 without database, migrations, Redis, JWKS; or else degraded."""
     parts: dict[str, Callable[[], str | None]] = {
         "database": _database,
         "redis": deps().queue.ping,
@@ -52,7 +54,9 @@ def ready() -> dict[str, object]:
     missing = [name for name, state in checks.items() if state != "ok"]
     if missing:
         raise Unavailable(f"Not ready: {', '.join(missing)}.", checks=checks)
-    return {"status": "ready", "checks": checks}
+    others = {"workers": _workers, "scheduler": _scheduler}
+    checks |= {name: _check(name, part) for name, part in others.items()}
+    return {"status": "ready", "checks": checks, "degraded": [name for name in others if checks[name] != "ok"]}
 
 
 def newest_migration() -> str:
@@ -66,6 +70,16 @@ def _check(name: str, part: Callable[[], str | None]) -> str:
     except Exception as error:  # whatever it is, this part is not ready, and the others are still worth asking
         log.warning("not_ready", part=name, reason=str(error))
         return "not answering"
+
+
+def _workers() -> str | None:
+    return None if deps().queue.workers_alive() else "none alive"
+
+
+def _scheduler() -> str | None:
+    jobs = list_scheduled_jobs(deps().probe.as_service())
+    late = ", ".join(f"{job['name']} by {job['late_seconds']:.0f} s" for job in jobs if job["late_seconds"] > 0)
+    return "has never led" if not jobs else f"late: {late}" if late else None
 
 
 def _database() -> str | None:

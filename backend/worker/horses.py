@@ -11,20 +11,21 @@ from typing import Any
 import rq
 import structlog
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq.exceptions import DequeueTimeout, StopRequested
 from rq.job import Job
 from rq.worker import WorkerStatus
 
 from backend.control import Control, is_wake, wake_line
-from backend.queue import QUEUES
+from backend.queue import ALIVE_SECONDS, QUEUES
 from backend.worker import stopping
 from backend.worker.outage import Outage
 
 log = structlog.get_logger(__name__)
 
-# How often an idle worker shows life in Redis: a few commands every two minutes.
-IDLE_SECONDS = 120
+# An idle worker shows life in Redis 15 seconds before this is over: four commands a minute.
+IDLE_SECONDS = 60
 
 
 class Line(rq.Queue):
@@ -106,16 +107,29 @@ class Worker(rq.Worker):
         names = [wake_line(self.name), *(name for name in QUEUES if name not in orders.paused)]
         self._ordered_queues = [Line(name, connection=self.connection) for name in names]
 
-    def heartbeat(self, *args: Any, **kwargs: Any) -> None:
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Show life; the first thing to fail when Redis is away, and RQ itself tries it again and again."""
+        if pipeline is not None:
+            super().heartbeat(ALIVE_SECONDS, pipeline)
+            return
         try:
-            super().heartbeat(*args, **kwargs)
-            if self._listening and not kwargs.get("pipeline"):
+            with self.connection.pipeline(transaction=False) as sent:
+                super().heartbeat(ALIVE_SECONDS, sent)
+                forgotten = sent.execute()[0]  # the field is new: Redis was emptied, or has dropped us
+            if forgotten:
+                self._introduce()
+            if self._listening:
                 self._obey()  # RQ shows life just before each wait for work
         except RedisError as error:
             self._outage.began(error)
             raise
         self._outage.ended()
+
+    def _introduce(self) -> None:
+        self.connection.delete(self.key)
+        self.register_birth()  # type: ignore[no-untyped-call]  # RQ has no types there
+        self.connection.expire(self.key, ALIVE_SECONDS)
+        log.info("worker_listed_again")
 
     def maintain_heartbeats(self, job: Job) -> None:
         """Show that a job is alive; without Redis it goes on all the same, since its lease is in the database."""

@@ -14,7 +14,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from backend.config import ConfigError, Settings, load_settings
-from backend.core import charges, generations, notices, reconcile
+from backend.core import alerts, charges, generations, notices, reconcile
 from backend.core.checkpoints import Checkpoints
 from backend.deps import Deps, build_deps
 from backend.errors import AppError
@@ -50,6 +50,7 @@ def periodic_jobs(settings: Settings) -> list[Periodic]:
         Periodic("reconcile_holds", 600, reconcile.holds),
         Periodic("reconcile_books", DAY, reconcile.books),
         Periodic("expiry_notices", 3600, notices.expiring),
+        Periodic("alerts", settings.schedule_alert_seconds, alerts.check),
     ]
 
 

@@ -12,8 +12,7 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from rq import Queue, Worker
 
 from backend.config import LOOPBACK
-from backend.queue import QUEUES
-from backend.worker.horses import IDLE_SECONDS
+from backend.queue import ALIVE_SECONDS, QUEUES
 from backend.worker.schedule import LOCK, LOCK_SECONDS, LOOK_SECONDS
 from scripts.diagnosis.findings import Check, Finding, fail, ok, warn
 from scripts.diagnosis.patient import Patient
@@ -100,11 +99,11 @@ def queues(patient: Patient) -> list[Finding]:
 
 def _is_fresh(one: Any, now: datetime) -> bool:
     seen = one.last_heartbeat
-    return seen is not None and (now - seen.astimezone(UTC)).total_seconds() < IDLE_SECONDS + 15
+    return seen is not None and (now - seen.astimezone(UTC)).total_seconds() < ALIVE_SECONDS
 
 
 def _is_gone(one: Any, patient: Patient) -> bool:
-    """On this machine a dead worker is seen at once, elsewhere when its sign of life is two minutes old."""
+    """On this machine a dead worker is seen at once, elsewhere when its sign of life is 75 seconds old."""
     if (urlsplit(patient.settings.redis_url).hostname or "localhost") not in LOOPBACK:
         return False
     if one.hostname != socket.gethostname() or not one.pid:

@@ -32,6 +32,10 @@ PROVIDED = (
     "FAL_JWKS_URL",
     "PUBLIC_API_URL",
     "STRIPE_API_BASE",
+    "SMTP_URL",
+    "MAIL_FROM",
+    "ALERT_EMAILS",
+    "ALERT_WEBHOOK_URL",
     "PORT",
 )
 LIBPQ = (

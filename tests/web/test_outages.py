@@ -9,6 +9,8 @@ from flask import Flask
 
 from backend.app import create_app
 from backend.core.catalog import forget_models
+from backend.queue import ALIVE_SECONDS
+from backend.rpc.scheduler import plan_scheduled_jobs
 from tests.web.person import GENERATIONS, Person
 from tests.web.test_errors import check_shape
 from tests.worker.world import World, eventually
@@ -23,9 +25,20 @@ def closed_port() -> int:
 
 
 def test_all_is_ready(app: Flask, world: World) -> None:
-    """Every part is named."""
+    """Every part is named. Without a worker or scheduler this process still serves, and says what is wanting."""
+    world.connection.execute("delete from private.scheduled_jobs")
+    vital = {"database": "ok", "redis": "ok", "jwks": "ok"}
+    wanting = {"workers": "none alive", "scheduler": "has never led"}
     answer = app.test_client().get("/ready")
-    assert answer.json == {"status": "ready", "checks": {"database": "ok", "redis": "ok", "jwks": "ok"}}
+    assert answer.status_code == 200
+    assert answer.json == {"status": "ready", "checks": vital | wanting, "degraded": ["workers", "scheduler"]}
+    plan_scheduled_jobs(world.deps.rpc.as_service(), jobs=[{"name": "dispatch", "interval_seconds": 5}])
+    world.connection.execute("update private.scheduled_jobs set planned_at = planned_at - interval '2 minutes'")
+    world.deps.redis.sadd("rq:workers", "rq:worker:dead", "rq:worker:living")
+    world.deps.redis.set("rq:worker:living", "", ex=ALIVE_SECONDS)
+    checks = app.test_client().get("/ready").json["checks"]
+    assert checks["workers"] == "ok" and checks["scheduler"].startswith("late: dispatch by ")
+    world.connection.execute("delete from private.scheduled_jobs")
 
 
 def test_database_down_is_503_and_then_it_recovers(app: Flask, world: World, alice: Person) -> None:

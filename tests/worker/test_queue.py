@@ -136,3 +136,18 @@ def test_a_job_in_progress_does_not_depend_on_redis(redis: Redis) -> None:
 def test_job_names_lead_to_functions() -> None:
     """The queue names its jobs by dotted text, so that the web process never imports worker code."""
     assert callable(import_attribute(queues.RUN_GENERATION))
+
+
+def test_a_worker_that_redis_forgot_is_listed_again(redis: Redis, redis_url: str) -> None:
+    """Regression of a flush: an idle worker shows life, finds that it is unknown, and introduces itself."""
+    worker = Worker(connect(redis_url), Outage(), grace_seconds=1)
+    worker.register_birth()  # type: ignore[no-untyped-call]  # RQ has no types there
+    assert Queue(redis).workers_alive() == 1
+    redis.flushall()
+    assert Queue(redis).workers_alive() == 0
+    worker.heartbeat()
+    assert Queue(redis).workers_alive() == 1
+    assert 0 < redis.ttl(worker.key) <= queues.ALIVE_SECONDS
+    redis.delete(worker.key)  # what happens by itself when a killed worker is silent
+    assert Queue(redis).workers_alive() == 0
+    assert redis.scard("rq:workers") == 1
