@@ -17,6 +17,7 @@ from backend.core import alerts
 from backend.deps import Deps
 from backend.errors import Unavailable
 from backend.rpc.scheduler import note_scheduled_run, plan_scheduled_jobs
+from backend.worker import schedule
 from tests.scripts.doctors import serving
 from tests.web.test_outages import closed_port
 from tests.worker.test_schedule import schedulers
@@ -69,7 +70,8 @@ def place(world: World) -> Iterator[Place]:
     """Mail and webhook stand ready, a worker is alive, and nothing is wrong."""
     for table in ("incidents", "ledger_problems", "scheduled_jobs"):
         world.connection.execute(f"delete from private.{table}".encode())
-    world.connection.execute("delete from public.generations where status = 'queued'")
+    later = "update public.generations set dispatch_at = now() + interval '1 day' where status = 'queued'"
+    world.connection.execute(later.encode())
     world.connection.execute("update public.generations set finished_at = '2020-01-01' where finished_at is not null")
     app, posts, server = Flask("receiver"), [], MailServer()
 
@@ -214,6 +216,8 @@ class KeysAtRest:
 def test_schedulers_that_come_and_go_tell_each_thing_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first leader tells the beginning and stops; another one knows, and tells the end."""
     monkeypatch.setattr(place.world, "deps", place.deps)
+    only = lambda settings: [schedule.Periodic("alerts", settings.schedule_alert_seconds, alerts.check)]  # noqa: E731
+    monkeypatch.setattr(schedule, "periodic_jobs", only)
     place.worker_dies()
     with schedulers(place.world, 2) as both:
         eventually(lambda: place.server.subjects == ["ALERT: no worker"])

@@ -48,9 +48,11 @@ class Running:
 def schedulers(world: World, count: int) -> Iterator[list[Running]]:
     """Run several beside the test."""
     running = [Running(world) for _ in range(count)]
-    yield running
-    for one in running:
-        one.stop()
+    try:
+        yield running
+    finally:
+        for one in running:
+            one.stop()
 
 
 def test_of_two_schedulers_one_works(world: World) -> None:
