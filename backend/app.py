@@ -25,6 +25,7 @@ from backend.web import (
     receipts,
     requests,
     security,
+    webhooks,
 )
 from backend.web.auth import ADMINS, admin, ops, public, support, user
 from backend.web.limits import HEADERS, Limits, count
@@ -37,6 +38,7 @@ ROUTES = (
     (metrics.bp, ops),
     (models.bp, public),
     (receipts.bp, public),
+    (webhooks.bp, public),
     (me.bp, user),
     (credits.bp, user),
     (generations.bp, user),
@@ -45,8 +47,8 @@ ROUTES = (
 )
 
 
-# Probes come often and from one address, and must not wait for anything.
-UNLIMITED = (health.bp, metrics.bp)
+# Probes come often and from one address, and must not wait for anything. Webhooks come in bursts; they count forgeries.
+UNLIMITED = (health.bp, metrics.bp, webhooks.bp)
 
 
 def create_app(settings: Settings | None = None, deps: Deps | None = None) -> Flask:

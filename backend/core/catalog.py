@@ -54,16 +54,16 @@ def find_model(deps: Deps, model_id: str) -> Model:
     if model_id not in known:
         raise ModelNotFound(model=model_id)
     model = known[model_id]
-    reason = unavailable_reason(deps, model.provider)
+    reason = unavailable_reason(deps, model.provider, model_id)
     if reason:
         raise ProviderNotConfigured(reason, model=model_id, provider=model.provider)
     return model
 
 
-def unavailable_reason(deps: Deps, provider: str) -> str | None:
-    """Say what is missing for the models of a provider to run here; None when nothing is."""
+def unavailable_reason(deps: Deps, provider: str, model_id: str) -> str | None:
+    """Say what is missing for a model of a provider to run here; None when nothing is."""
     if provider in deps.providers:
-        return None
+        return deps.providers[provider].unavailable_reason(model_id)
     needed = NEEDS.get(provider)
     mend = f": {needed} is not set" if needed else ""
     return f"The provider {provider} is not set up here{mend}."

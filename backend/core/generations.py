@@ -171,7 +171,8 @@ def _produce(deps: Deps, claim: Json, lease: Lease) -> Result:
 
 def _store(deps: Deps, claim: Json, result: Result, lease: Lease) -> list[Json]:
     """Keep the outputs. If we die here, they are files nobody points at; the next attempt stores its own."""
-    outputs = checked(result, user_id=claim["user_id"], generation_id=claim["id"], attempt=claim["attempt"])
+    owner, attempt = claim["user_id"], claim["attempt"]
+    outputs = checked(result, kind=claim["kind"], user_id=owner, generation_id=claim["id"], attempt=attempt)
     for output in outputs:
         upload = partial(deps.storage.upload, output.path, output.data, output.content_type)
         lease.persist(upload, patience=UPLOAD_PATIENCE)

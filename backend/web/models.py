@@ -21,5 +21,5 @@ def supported() -> dict[str, Any]:
 
 
 def _with_availability(model: dict[str, Any]) -> dict[str, Any]:
-    reason = unavailable_reason(deps(), model["provider"])
+    reason = unavailable_reason(deps(), model["provider"], model["id"])
     return {**model, "available": reason is None, "unavailable_reason": reason}

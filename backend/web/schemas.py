@@ -135,6 +135,7 @@ class Output(BaseModel):
     kind: str
     width: int | None = None
     height: int | None = None
+    seconds: float | None = Field(None, description="How long it lasts, where that is known.")
     format: str | None = None
     bytes: int | None = None
 

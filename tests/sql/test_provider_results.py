@@ -56,7 +56,7 @@ def test_the_request_that_is_waited_for_wakes_its_worker_and_changes_nothing(sql
     submitted(sql, claim)
     before = row(sql, claim)
     for _ in range(2):
-        assert told(sql, claim) == {"outcome": "expected", "dispatch": None, "wake": "key:r-1"}
+        assert told(sql, claim) == {"outcome": "expected", "dispatch": None, "wake": True}
     assert row(sql, claim) == before
     stored = sql.as_service("get_provider_result", p_provider="fal", p_request_id="key:r-1")
     assert stored == {"status": "ok", "payload": {"images": []}}
@@ -78,7 +78,7 @@ def test_the_same_webhook_twice_is_one_outcome_and_one_charge(sql: Sql) -> None:
 def test_a_webhook_that_comes_before_the_submits_answer_is_kept(sql: Sql, status: str) -> None:
     """The id is learned from it; the worker's own answer, when it comes, says the same."""
     claim = running(sql)
-    assert told(sql, claim, status=status) == {"outcome": "learned", "dispatch": None, "wake": "key:r-1"}
+    assert told(sql, claim, status=status) == {"outcome": "learned", "dispatch": None, "wake": True}
     assert row(sql, claim)["provider_request_id"] == "key:r-1"
     submitted(sql, claim)
     assert told(sql, claim, status=status)["outcome"] == "learned"
@@ -102,7 +102,7 @@ def test_a_retry_that_waits_goes_on_with_the_request_now(sql: Sql, code: str) ->
     assert answer == {
         "outcome": "learned",
         "dispatch": {"id": claim["id"], "attempt": 1, "queue": "default"},
-        "wake": None,
+        "wake": False,
     }
     assert [due["id"] for due in sql.as_service("list_dispatchable")] == [claim["id"]]
     assert told(sql, claim)["dispatch"] is None
@@ -125,7 +125,7 @@ def test_a_second_request_is_surplus_and_its_cost_is_counted_once(sql: Sql) -> N
     claim = running(sql)
     submitted(sql, claim, "key:r-2")
     for _ in range(2):
-        assert told(sql, claim) == {"outcome": "surplus", "dispatch": None, "wake": None}
+        assert told(sql, claim) == {"outcome": "surplus", "dispatch": None, "wake": False}
     assert told(sql, claim, "key:r-3", status="error")["outcome"] == "surplus"  # fal bills results, not errors
     sql.as_service("complete_generation", p_generation_id=claim["id"], p_attempt=1, p_outputs=[])
     done = row(sql, claim)
@@ -153,7 +153,7 @@ def test_a_webhook_after_a_cancel_counts_the_cost_and_charges_nothing(sql: Sql, 
     sql.as_user(user, "cancel_generation", p_generation_id=claim["id"])
     failed(sql, claim, "canceled", retryable=False)
     for _ in range(2):
-        assert told(sql, claim) == {"outcome": "late", "dispatch": None, "wake": None}
+        assert told(sql, claim) == {"outcome": "late", "dispatch": None, "wake": False}
     done = row(sql, claim)
     assert (done["status"], done["cost_micros"], done["credits_charged"]) == ("canceled", COST, 0)
     assert sql.balance(user) == (50, 0, 50)
@@ -173,7 +173,7 @@ def test_a_generation_nobody_knows_is_kept_and_ignored(sql: Sql) -> None:
     """So the provider is answered, and stops telling."""
     for generation in (str(uuid.uuid4()), None):
         answer = told(sql, {"id": generation}, request=f"key:{generation}")
-        assert answer == {"outcome": "unknown", "dispatch": None, "wake": None}
+        assert answer == {"outcome": "unknown", "dispatch": None, "wake": False}
     assert sql.one("select count(*) from private.provider_results where generation_id is null") == 2
 
 

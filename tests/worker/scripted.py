@@ -42,6 +42,9 @@ class ScriptedProvider:
     def __post_init__(self) -> None:
         self.finished.set()
 
+    def unavailable_reason(self, model: str) -> str | None:
+        return None
+
     def submit(self, work: Work) -> str:
         """Start a request; this is what costs money."""
         self.on_submit()

@@ -82,6 +82,9 @@ class Provider(Protocol):
     longest_poll_seconds: float
     calls_back: bool
 
+    def unavailable_reason(self, model: str) -> str | None:
+        """Say what is missing for a model to run here; None when nothing is."""
+
     def submit(self, work: Work) -> str:
         """Start the work and return the provider's id of the request."""
 

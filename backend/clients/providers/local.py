@@ -1,4 +1,4 @@
-"""The provider that needs nobody: pictures drawn on this machine, and models that fail, flake or take time.
+"""The provider that needs nobody: pictures and speech made on this machine, and models that fail, flake or take time.
 
 A request id says all that a later process needs to go on: `<model>:<attempt>:<start in milliseconds>`.
 """
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from backend.clients.providers import speech
 from backend.clients.providers.art.painting import Painting, paint
 from backend.clients.providers.base import Progress, ProviderError, Result, Work
 
@@ -23,11 +24,15 @@ SMALL = 512
 
 
 class LocalProvider:
-    """Draws pictures offline; every answer follows from the request alone."""
+    """Draws and speaks offline; every answer follows from the request alone."""
 
     poll_seconds = 0.1
     longest_poll_seconds = 0.1
     calls_back = False
+
+    def unavailable_reason(self, model: str) -> str | None:
+        """Say why there is no speech on a platform without the library for it."""
+        return speech.unavailable_reason() if model == "local/speech" else None
 
     def submit(self, work: Work) -> str:
         """Start the work and return the id of the request."""
@@ -40,10 +45,9 @@ class LocalProvider:
         return _MODELS[work.model].poll(work, _request(request_id))
 
     def fetch(self, work: Work, request_id: str) -> Result:
-        """Draw what the request asked for."""
+        """Make what the request asked for."""
         _request(request_id)
-        pictures = tuple(paint(painting) for painting in _MODELS[work.model].paintings(work))
-        return Result(files=pictures, cost_micros=0)
+        return Result(files=_MODELS[work.model].make(work), cost_micros=0)
 
     def read(self, work: Work, delivered: Mapping[str, Any]) -> Result:
         """Refuse, since nothing here ever calls back."""
@@ -60,7 +64,7 @@ class _Request(NamedTuple):
 
 class _Model(NamedTuple):
     poll: Callable[[Work, _Request], Progress]
-    paintings: Callable[[Work], list[Painting]]
+    make: Callable[[Work], tuple[bytes, ...]]
 
 
 def _request(request_id: str) -> _Request:
@@ -93,24 +97,35 @@ def _passing_time(work: Work, request: _Request) -> Progress:
     return Progress(done=passed >= 1, fraction=min(max(passed, 0.0), 1.0))
 
 
-def _pictures(work: Work) -> list[Painting]:
-    """Return one painting per picture asked for; each picture of a request has its own seed."""
+def _pictures(work: Work) -> tuple[bytes, ...]:
+    """Draw each picture asked for; each of a request has its own seed."""
     params = work.params
-    return [
-        Painting(
-            prompt=work.prompt,
-            seed=_seed(work) + index,
-            width=int(params.get("width", 768)),
-            height=int(params.get("height", 768)),
-            style=str(params.get("style", "auto")),
-            format=str(params.get("format", "png")),
+    return tuple(
+        paint(
+            Painting(
+                prompt=work.prompt,
+                seed=_seed(work) + index,
+                width=int(params.get("width", 768)),
+                height=int(params.get("height", 768)),
+                style=str(params.get("style", "auto")),
+                format=str(params.get("format", "png")),
+            )
         )
         for index in range(int(params.get("num_images", 1)))
-    ]
+    )
 
 
-def _one_small_picture(work: Work) -> list[Painting]:
-    return [Painting(prompt=work.prompt, seed=_seed(work), width=SMALL, height=SMALL, style="auto", format="png")]
+def _one_small_picture(work: Work) -> tuple[bytes, ...]:
+    seed = _seed(work)
+    return (paint(Painting(prompt=work.prompt, seed=seed, width=SMALL, height=SMALL, style="auto", format="png")),)
+
+
+def _speech(work: Work) -> tuple[bytes, ...]:
+    params = work.params
+    voice, pitch = str(params.get("voice", "en-us")), int(params.get("pitch", 50))
+    return (
+        speech.speak(work.prompt, voice=voice, words_per_minute=int(params.get("words_per_minute", 160)), pitch=pitch),
+    )
 
 
 def _seed(work: Work) -> int:
@@ -121,6 +136,7 @@ def _seed(work: Work) -> int:
 
 _MODELS = {
     "local/picture": _Model(_ready, _pictures),
+    "local/speech": _Model(_ready, _speech),
     "local/always-fails": _Model(_failing, _one_small_picture),
     "local/flaky": _Model(_flaking, _one_small_picture),
     "local/slow": _Model(_passing_time, _one_small_picture),

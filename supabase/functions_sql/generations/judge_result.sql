@@ -13,7 +13,7 @@ begin
     when g.finished_at is not null and (g.provider_request_id is null or g.provider_request_id = p_request_id) then 'late'
     when g.provider_request_id = p_request_id then 'expected'
     when g.provider_request_id is null and g.attempt = p_attempt and (g.status = 'running'
-      or coalesce(g.error_code, '') not like 'provider\_%' or g.error_code in ('provider_unavailable', 'provider_timeout')) then 'learned'
+      or coalesce(g.error_code, '') not like 'provider\_%' or g.error_code in ('provider_unavailable', 'provider_no_key', 'provider_timeout')) then 'learned'
     else 'surplus'
   end;
 end

@@ -1,4 +1,4 @@
--- queue_entry(p_id, p_attempt, p_batch_id) -> jsonb      called by: promote_waiting, list_dispatchable
+-- queue_entry(p_id, p_attempt, p_batch_id) -> jsonb      called by: promote_waiting, list_dispatchable, receive_provider_result
 -- {id, attempt, queue}: what to tell the workers. Items of batches go to the queue that workers serve last.
 create or replace function private.queue_entry(p_id uuid, p_attempt integer, p_batch_id uuid)
 returns jsonb

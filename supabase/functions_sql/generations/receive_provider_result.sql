@@ -1,5 +1,5 @@
 -- receive_provider_result(p_provider, p_request_id, p_generation_id, p_attempt, p_status, p_payload) -> jsonb      called by: backend/rpc/provider_results.py as service_role
--- Keeps what a provider told of one of its requests and says what to do: {outcome, dispatch: {id, attempt, queue}|null, wake: request_id|null}.
+-- Keeps what a provider told of one of its requests and says what to do: {outcome, dispatch: {id, attempt, queue}|null, wake}: wake whether a worker waits for it.
 -- It never charges; the worker's settle does. outcome: `expected` the request that the generation waits for · `learned` a request whose id
 -- its attempt had not kept, so that it is not paid for again · `surplus` another one than the generation has · `late` the generation has ended ·
 -- `unknown` there is none. What a surplus or late request cost is added to the generation once.
@@ -46,9 +46,8 @@ begin
     on conflict (provider, request_id) do nothing;
   end if;
   return jsonb_build_object('outcome', v_outcome,
-    'dispatch', case when v_woken then jsonb_build_object('id', g.id, 'attempt', g.attempt,
-      'queue', case when g.batch_id is null then 'default' else 'low' end) end,
-    'wake', case when g.status = 'running' and g.provider_request_id = p_request_id then p_request_id end);
+    'dispatch', case when v_woken then private.queue_entry(g.id, g.attempt, g.batch_id) end,
+    'wake', coalesce(g.status = 'running' and g.provider_request_id = p_request_id, false));
 end
 $$;
 
