@@ -154,7 +154,7 @@ def test_speech_is_a_wav_file_with_sound_in_it() -> None:
     assert sounds.inspect(spoken(text, words_per_minute=80)).seconds > sounds.inspect(usual).seconds * 1.3
     assert sounds.inspect(spoken(text, voice="de")).seconds > 1
     with pytest.raises(ProviderError, match="no voice"):
-        spoken(text, voice="klingon")
+        spoken(text, voice="nonsense")
 
 
 @speaks
