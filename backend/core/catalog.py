@@ -45,6 +45,11 @@ class Model:
         if error is not None:
             raise _refusal(_field(error), error.message)
 
+    def with_defaults(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the params as they were priced: what was left out has our default, whatever the provider's own is."""
+        rules: Mapping[str, Mapping[str, Any]] = self.params_schema.get("properties", {})
+        return {name: rule["default"] for name, rule in rules.items() if "default" in rule} | dict(params)
+
 
 def find_model(deps: Deps, model_id: str) -> Model:
     """Return a model that can run here, asking the database again when it is unknown here or what we know has aged."""

@@ -165,8 +165,11 @@ def _count_error(deps: Deps, provider: str, code: str) -> None:
 def _produce(deps: Deps, claim: Json, lease: Lease) -> Result:
     """Check what was asked for, then let the provider do it."""
     # Checked here again, because a row can be made without passing `start`: the operation is open to every user.
-    Model(claim["model"], claim["params_schema"], claim["max_prompt_chars"]).check(claim["prompt"], claim["params"])
-    return production_for(deps, claim, lease).produce(claim["provider_request_id"])
+    model = Model(claim["model"], claim["params_schema"], claim["max_prompt_chars"])
+    model.check(claim["prompt"], claim["params"])
+    return production_for(deps, {**claim, "params": model.with_defaults(claim["params"])}, lease).produce(
+        claim["provider_request_id"]
+    )
 
 
 def _store(deps: Deps, claim: Json, result: Result, lease: Lease) -> list[Json]:

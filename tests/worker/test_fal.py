@@ -35,6 +35,15 @@ def user(world: World) -> User:
     return world.new_user()
 
 
+def test_what_is_left_out_is_ordered_as_it_was_priced(world: World, fal: Fal, deps: Deps, user: User) -> None:
+    """Our defaults, not fal's: half a size would be none over there."""
+    generation_id = world.start(user, MODEL, prompt="a red fox", width=512)
+    world.run(generation_id)
+    (order,) = fal.orders(generation_id)
+    assert order["input"]["image_size"] == {"width": 512, "height": 768}
+    assert world.row(generation_id)["outputs"][0]["height"] == 768
+
+
 def keys(deps: Deps) -> KeyPool:
     """Return the pool."""
     pool = deps.providers["fal"].keys  # type: ignore[attr-defined]  # only this provider has one
@@ -52,7 +61,8 @@ def test_a_picture_comes_from_fal(world: World, fal: Fal, deps: Deps, user: User
     (order,) = fal.orders(generation_id)
     assert order["model"] == "fal-ai/flux/schnell"
     assert order["input"] == {
-        "prompt": "a red fox", "image_size": {"width": 512, "height": 256}, "num_images": 2, "seed": 7
+        "prompt": "a red fox", "image_size": {"width": 512, "height": 256}, "num_images": 2, "seed": 7,
+        "num_inference_steps": 4, "output_format": "jpeg",
     }  # fmt: skip
     fingerprint, _, fal_id = row["provider_request_id"].partition(":")
     assert fal_id == order["id"]
