@@ -2,10 +2,11 @@
 --
 -- Prices assume that a credit is sold for about 0.01 USD and leave at least a third of that after fal's part. fal rounds
 -- megapixels up per picture, so the cost here, which does not, is a little low for small pictures; what fal bills is told by
--- the provider and counts instead wherever it tells. Costs as published on fal's model pages, read on 2026-11-21:
+-- the provider and counts instead wherever it tells. Costs as published for these models, partly by third
+-- parties that list fal's prices, read on 2026-11-21; compare them with your bill before you rely on a margin:
 --   flux/schnell 0.003 and flux/dev 0.025 USD per megapixel · recraft/upscale/crisp 0.004 per picture
 --   ltx-2.3/text-to-video/fast 0.04 per second at 1080p · kokoro 0.02 per 1000 characters
---   fast-sdxl is billed by computing time, so it is not known beforehand.
+--   fast-sdxl has no published price per picture, so its cost is not known beforehand.
 set lock_timeout = '4s';
 set statement_timeout = '60s';
 
