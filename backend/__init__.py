@@ -1,1 +1,3 @@
 """Scrip: the credits backend for apps that sell AI generations."""
+
+VERSION = "0.1.0"

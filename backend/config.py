@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from pydantic import ValidationError as Invalid
 
 from backend.variables import LOOPBACK as LOOPBACK
@@ -16,6 +17,7 @@ from backend.variables import (
     JwtSecret,
     MailAddress,
     MailAddresses,
+    MetricsToken,
     Origins,
     ProjectAddress,
     ProviderKeys,
@@ -25,6 +27,7 @@ from backend.variables import (
     SafeAddress,
     SecretKey,
     SecretWebAddress,
+    SentryDsn,
     SigningKey,
     SmtpAddress,
     StripeSecret,
@@ -64,7 +67,8 @@ class Settings(BaseModel):
     rate_limit_default: RateLimit = Field("600/minute", validation_alias=AliasChoices("RATE_LIMIT_DEFAULT"))
     rate_limit_write: RateLimit = Field("120/minute", validation_alias=AliasChoices("RATE_LIMIT_WRITE"))
     rate_limit_public: RateLimit = Field("300/minute", validation_alias=AliasChoices("RATE_LIMIT_PUBLIC"))
-    metrics_token: SecretStr | None = Field(None, validation_alias=AliasChoices("METRICS_TOKEN"))
+    metrics_token: MetricsToken | None = Field(None, validation_alias=AliasChoices("METRICS_TOKEN"))
+    sentry_dsn: SentryDsn | None = Field(None, validation_alias=AliasChoices("SENTRY_DSN"))
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias=AliasChoices("LOG_LEVEL"))
     web_concurrency: int = Field(2, ge=1, le=64, validation_alias=AliasChoices("WEB_CONCURRENCY"))
     port: int = Field(8000, ge=1, le=65535, validation_alias=AliasChoices("PORT"))
@@ -131,7 +135,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     source = os.environ if environ is None else environ
     given = {name: value.strip() for name, value in source.items() if value.strip()}
     fal_keys = _fal_keys(given)
-    problems = _unsafe(given) + _unsafe_payments(given) + _incomplete_mail(given)
+    problems = _unsafe(given) + _unsafe_payments(given) + _incomplete_mail(given) + _lacking(given)
     try:
         settings = Settings.model_validate(given | fal_keys)
     except Invalid as error:
@@ -181,8 +185,16 @@ def _incomplete_mail(given: Mapping[str, str]) -> list[str]:
     return [f"{one} is missing: {name} is set and no mail can be sent without it" for one, name in lacking.items()]
 
 
+def _lacking(given: Mapping[str, str]) -> list[str]:
+    if given.get("SENTRY_DSN") and not find_spec("sentry_sdk"):
+        return ["SENTRY_DSN needs the package sentry-sdk: pip install -r requirements-sentry.txt, or take it away"]
+    return []
+
+
 def _unsafe_for_tests(given: Mapping[str, str]) -> list[str]:
-    places = [name for name in ("SUPABASE_URL", "REDIS_URL", "SITE_URL", "DATABASE_URL") if _host(given, name)]
+    places = [
+        name for name in ("SUPABASE_URL", "REDIS_URL", "SITE_URL", "DATABASE_URL", "SENTRY_DSN") if _host(given, name)
+    ]
     places += [name for name in ("SMTP_URL", "ALERT_WEBHOOK_URL") if _host(given, name)]
     far = [name for name in places if _host(given, name) not in LOOPBACK]
     problems = [f"{name} is not on this machine, which TESTING_MODE requires" for name in far]

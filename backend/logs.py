@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import structlog
 from structlog.typing import Processor
 
+from backend import sentry
 from backend.config import Settings
 
 MASK = "***"
@@ -23,11 +24,13 @@ _QUIET = ("httpx", "httpcore", "urllib3", "hpack")
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send every log line of this process, ours and the libraries', to stderr as masked JSON."""
+    """Send every log line of this process, ours and the libraries', to stderr as masked JSON, and bugs to Sentry."""
+    sentry.configure(settings)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        sentry.report,
         structlog.processors.format_exc_info,
     ]
     render: list[Processor] = [structlog.processors.JSONRenderer(), Masker(settings)]
@@ -55,7 +58,7 @@ class Masker:
     """The last step of a log line: whatever looks like a secret, or is one of ours, becomes ***."""
 
     def __init__(self, settings: Settings) -> None:
-        known = [settings.secret_key, settings.jwt_secret, settings.metrics_token]
+        known = [settings.secret_key, settings.jwt_secret, settings.metrics_token, settings.sentry_dsn]
         literals = [secret.get_secret_value() for secret in known if secret]
         password = urlsplit(settings.redis_url).password
         self._literals = [literal for literal in [*literals, password or ""] if len(literal) > 5]

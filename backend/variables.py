@@ -153,6 +153,22 @@ def _mail_address(value: str) -> str:
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SafeAddress = Annotated[str, AfterValidator(_safe_address)]
+
+
+def _sentry_dsn(value: SecretStr) -> SecretStr:
+    parts = urlsplit(value.get_secret_value())
+    named = parts.hostname and parts.username and re.fullmatch(r"(/.*)?/\d+", parts.path)
+    if not named or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)):
+        raise ValueError("is no DSN of Sentry: expected https://KEY@HOST/PROJECT, as its project settings show it")
+    return value
+
+
+def _metrics_token(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < 16:
+        raise ValueError("must have at least 16 characters: make one with openssl rand -hex 24")
+    return value
+
+
 ProviderKeys = Annotated[tuple[SecretStr, ...], BeforeValidator(_provider_keys)]
 ProjectAddress = Annotated[str, AfterValidator(_project_address)]
 SecretWebAddress = Annotated[SecretStr, AfterValidator(_secret_address)]
@@ -164,6 +180,8 @@ RateLimit = Annotated[str, AfterValidator(_rate_limit)]
 RedisAddress = Annotated[str, AfterValidator(_redis_address)]
 PublishableKey = Annotated[str, AfterValidator(_publishable)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret)]
+SentryDsn = Annotated[SecretStr, AfterValidator(_sentry_dsn)]
+MetricsToken = Annotated[SecretStr, AfterValidator(_metrics_token)]
 JwtSecret = Annotated[SecretStr, AfterValidator(_long_enough)]
 SigningKey = Annotated[Ed25519PrivateKey, BeforeValidator(_signing_key)]
 StripeSecret = Annotated[SecretStr, AfterValidator(_stripe_secret)]

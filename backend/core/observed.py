@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from backend import VERSION
 from backend.deps import Deps
 from backend.errors import AppError
 from backend.queue import RedisError
@@ -20,7 +22,7 @@ from backend.rpc.scheduler import list_scheduled_jobs
 Json = dict[str, Any]
 log = structlog.get_logger(__name__)
 
-VERSION = "0.1.0"
+SCRAPE_SECONDS = 3.0  # Prometheus gives up after ten
 # Totals of the database that are counters here: name -> (metric, unit of theirs in ours, words).
 TOTALS = {
     "generations": ("scrip_generations", 1, "Generations that ended."),
@@ -40,10 +42,19 @@ TIMES = {
 
 
 def families(deps: Deps) -> Iterator[Metric]:
-    """Yield everything that is worth knowing now; a part that does not answer within its time-out is told as down."""
+    """Yield everything that is worth knowing now; a part that has not told all within three seconds counts as down."""
+    # In threads, because time-outs are per answer of a socket: a part could drip, or answer slowly many times. A thread
+    # that is given up ends with its connection.
+    looks = {"database": _database, "redis": _queue}
+    threads = ThreadPoolExecutor(len(looks), thread_name_prefix="observed")
+    asked = {part: threads.submit(_ask, part, look, deps) for part, look in looks.items()}
+    threads.shutdown(wait=False)
+    done, late = wait(asked.values(), timeout=SCRAPE_SECONDS)
     up = GaugeMetricFamily("scrip_up", "Whether a part answered this scrape.", labels=["part"])
-    for part, look in (("database", _database), ("redis", _queue)):
-        found = _ask(part, look, deps)
+    for part, answer in asked.items():
+        if answer in late:
+            log.warning("not_observed", part=part, reason="too slow")
+        found = answer.result() if answer in done else None
         up.add_metric([part], found is not None)
         yield from found or ()
     yield up

@@ -17,6 +17,7 @@ from rq.exceptions import DequeueTimeout, StopRequested
 from rq.job import Job
 from rq.worker import WorkerStatus
 
+from backend import sentry
 from backend.control import Control, is_wake, wake_line
 from backend.queue import ALIVE_SECONDS, QUEUES
 from backend.worker import stopping
@@ -87,6 +88,13 @@ class Worker(rq.Worker):
         """Wait for work, and for orders."""
         self._listening = True
         return super().dequeue_job_and_maintain_ttl(*args, **kwargs)
+
+    def perform_job(self, *args: Any, **kwargs: Any) -> bool:
+        """Run the job; what it reported is sent before the horse ends."""
+        try:
+            return super().perform_job(*args, **kwargs)
+        finally:
+            sentry.flush()
 
     def reorder_queues(self, reference_queue: rq.Queue) -> None:
         """Note that a job was taken, which is what RQ calls this for: orders must wait now until it has been run."""

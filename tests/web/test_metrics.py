@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import tempfile
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -114,6 +117,37 @@ def test_a_part_that_is_down_is_told_and_the_rest_is_served(world: World, alice:
     one = read(app.test_client().get("/metrics").text)
     assert (value(one, "scrip_up", part="database"), value(one, "scrip_up", part="redis")) == (1, 0)
     assert not [name for name, _ in one if name.startswith("scrip_queue_")]
+
+
+@contextmanager
+def dripping() -> Iterator[int]:
+    """A port that answers one byte at a time and never ends, so that no time-out of a read helps."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                while not over.wait(0.1):
+                    connection.sendall(b"+")
+
+        def accept() -> None:
+            with suppress(OSError):
+                while not over.is_set():
+                    threading.Thread(target=drip, args=[server.accept()[0]], daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            over.set()
+
+
+def test_parts_that_never_finish_an_answer_do_not_hold_a_scrape_up() -> None:
+    """Both hang for as long as this test lasts: without a limit of its own the scrape would never come back."""
+    with dripping() as port:
+        app = create_app(settings_for(f"http://127.0.0.1:{port}", REDIS_URL=f"redis://127.0.0.1:{port}/0"))
+        found = read(app.test_client().get("/metrics", environ_base=NEAR).text)
+    assert found["scrip_up", (("part", "database"),)] == found["scrip_up", (("part", "redis"),)] == 0
 
 
 def test_all_web_processes_count_together_also_those_that_are_gone(world: World, tmp_path: Path) -> None:
