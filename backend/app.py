@@ -21,6 +21,7 @@ from backend.web import (
     models,
     openapi,
     operations,
+    promotions,
     queues,
     receipts,
     requests,
@@ -42,6 +43,7 @@ ROUTES = (
     (me.bp, user),
     (credits.bp, user),
     (generations.bp, user),
+    (promotions.bp, user),
     (queues.bp, admin),
     (operations.bp, support),
 )

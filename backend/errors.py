@@ -98,6 +98,12 @@ class PackageNotFound(AppError):
     code, status = "package_not_found", 404
 
 
+class PromoCodeNotFound(AppError):
+    """There is no such code, or it can't be redeemed now."""
+
+    code, status = "promo_code_not_found", 404
+
+
 class PaymentNotFound(AppError):
     """There is no such payment."""
 
@@ -132,6 +138,12 @@ class InvalidState(AppError):
     """This can't be done in its present state."""
 
     code, status = "invalid_state", 409
+
+
+class PromoCodeRedeemed(AppError):
+    """You have redeemed this code already."""
+
+    code, status = "promo_code_redeemed", 409
 
 
 class StaleAttempt(AppError):

@@ -27,6 +27,33 @@ def admin_list_scheduled_jobs(caller: Caller) -> list[Json]:
     return jobs
 
 
+def admin_create_promo_code(
+    caller: Caller,
+    *,
+    code: str,
+    credits: int,
+    credits_last_days: int | None = None,
+    valid_from: str | None = None,
+    valid_until: str | None = None,
+    max_uses: int | None = None,
+    max_uses_per_user: int = 1,
+    active: bool = True,
+) -> Json:
+    """Make a promo code, or the next version of one."""
+    version: Json = caller.call(
+        "admin_create_promo_code",
+        p_code=code,
+        p_credits=credits,
+        p_credits_last_days=credits_last_days,
+        p_valid_from=valid_from,
+        p_valid_until=valid_until,
+        p_max_uses=max_uses,
+        p_max_uses_per_user=max_uses_per_user,
+        p_active=active,
+    )
+    return version
+
+
 def admin_list_stripe_events(caller: Caller, *, state: str = "parked", limit: int = 50) -> dict[str, Any]:
     """Return events of Stripe that are parked, or wait; oldest first."""
     page: dict[str, Any] = caller.call("admin_list_stripe_events", p_state=state, p_limit=limit)

@@ -103,6 +103,13 @@ def populate(sql: Sql) -> dict[str, Person]:
     sql.connection.execute("update public.models set active = false where id = 'local/slow'")
     sql.connection.execute(CHECKPOINTS)
     sql.connection.execute(TROUBLE)
+    admin = people["admin"].user_id
+    assert admin
+    sql.as_user(admin, "admin_create_promo_code", p_code="WELCOME", p_credits=5)
+    for name in ("stranger", "user", "support", "admin", "owner"):
+        user_id = people[name].user_id
+        assert user_id
+        sql.as_user(user_id, "redeem_promo_code", p_code="welcome", p_idempotency_key="welcome")
     sql.as_service("reconcile_wallets")
     sql.connection.execute(PROVIDER_RESULTS)
     sql.connection.execute("update public.credit_packages set active = false where id = 'credits-10'")

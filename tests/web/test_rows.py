@@ -60,6 +60,7 @@ SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
     "start_checkout": ("Payment", lambda row: row),
     "get_payment": ("Payment", lambda row: row),
     "list_payments": ("PaymentPage", lambda row: row),
+    "redeem_promo_code": ("Redemption", lambda row: row),
     "admin_list_stripe_events": ("StripeEventPage", lambda row: row),
     "admin_retry_stripe_event": ("StripeEvent", lambda row: row),
     "quote_generation": ("Quote", lambda row: row),
@@ -80,7 +81,7 @@ INTERNAL = {
     "attach_checkout_session", "get_stripe_customer", "store_stripe_customer", "look_up_payment", "find_payment",
     "apply_payment_state", "list_due_payments", "record_stripe_event", "claim_stripe_event", "ignore_stripe_event",
     "fail_stripe_event", "list_due_stripe_events", "get_stripe_cursor", "move_stripe_cursor",
-    "collect_metrics", "get_metrics",
+    "collect_metrics", "get_metrics", "admin_create_promo_code",
 }  # fmt: skip
 
 
@@ -123,6 +124,7 @@ class Story:
         self._receipts()
         self._scheduler()
         self._billing()
+        self._promotions()
 
     def call(self, name: str, caller: Any, /, **arguments: Json) -> Json:
         """One call; an operation that does not exist (yet) is an error of the story."""
@@ -215,6 +217,13 @@ class Story:
         wrong = [{"kind": "no_worker", "detail": {}}]
         (told,) = self.call("note_incidents", service, conditions=wrong, channels=["mail"], patience_seconds=0)
         self.call("mark_incident_told", service, incident_id=told["id"], event="began", channel="mail")
+
+    def _promotions(self) -> None:
+        for code, days in (("ROWS-1", None), ("ROWS-2", 30)):
+            bounds = {"valid_from": "2026-01-01T00:00:00Z", "valid_until": "2099-01-01T00:00:00Z", "max_uses": 5}
+            promo = {"code": code, "credits": 3, "credits_last_days": days, **(bounds if days else {})}
+            self.call("admin_create_promo_code", self.admin.caller, **promo)
+            self.call("redeem_promo_code", self.user.caller, code=code, idempotency_key=self._key())
 
     def _billing(self) -> None:
         me, service = self.user.caller, self.service
