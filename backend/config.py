@@ -79,6 +79,7 @@ class Settings(BaseModel):
         5, gt=0, le=600, validation_alias=AliasChoices("SCHEDULE_DISPATCH_SECONDS")
     )
     schedule_sweep_seconds: float = Field(10, gt=0, le=600, validation_alias=AliasChoices("SCHEDULE_SWEEP_SECONDS"))
+    schedule_lock_seconds: float = Field(30, ge=1, le=600, validation_alias=AliasChoices("SCHEDULE_LOCK_SECONDS"))
 
     schedule_checkpoint_seconds: float = Field(
         600, gt=0, le=86_400, validation_alias=AliasChoices("SCHEDULE_CHECKPOINT_SECONDS")

@@ -86,7 +86,9 @@ class Lease:
         return time.monotonic() >= self._until
 
     def check(self) -> None:
-        """Raise Interrupted when there is a reason to stop."""
+        """Raise Interrupted when there is a reason to stop; also right after this process stood still for a while."""
+        if self._reason is None and self.expired:
+            self._interrupt(Reason.EXPIRED)
         if self._reason is not None:
             raise Interrupted(self._reason)
 

@@ -31,9 +31,7 @@ from backend.worker.timetable import Periodic
 log = structlog.get_logger(__name__)
 
 LOCK = "scrip:scheduler"
-LOCK_SECONDS = 30.0
 DAY = 86_400.0
-LOOK_SECONDS = 10.0  # the longest between two looks at the lock; well below its time
 
 
 def periodic_jobs(settings: Settings) -> list[Periodic]:
@@ -70,7 +68,8 @@ class Scheduler:
         self._jobs = periodic_jobs(settings)
         self._signal = signal
         self._outage = Outage()
-        self._lock = LeaderLock(connect(settings.redis_url), LOCK, LOCK_SECONDS)
+        self._lock = LeaderLock(connect(settings.redis_url), LOCK, settings.schedule_lock_seconds)
+        self._look_seconds = settings.schedule_lock_seconds / 3
         self.leading = False
         self._planned = False
 
@@ -140,8 +139,8 @@ class Scheduler:
         if self._outage.ongoing or (self.leading and not self._planned):
             return 1.0
         if not self.leading:
-            return LOOK_SECONDS * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-        return min(LOOK_SECONDS, max(0.0, min(job.due_at for job in self._jobs) - time.monotonic()))
+            return self._look_seconds * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        return min(self._look_seconds, max(0.0, min(job.due_at for job in self._jobs) - time.monotonic()))
 
 
 def main() -> int:

@@ -18,8 +18,12 @@ from scripts.local.valkey import ValkeyMissing
 from scripts.migrations.errors import MigrationError
 from scripts.storms.report import Reporter
 from scripts.storms.storm import Order, OutOfTime, Storm
+from scripts.storms.users import GaveUp
 
-EXPECTED = (PostgresMissing, ProcessFailed, ValkeyMissing, MigrationError, OutOfTime, httpx.HTTPError, psycopg.Error)
+EXPECTED = (
+    *(PostgresMissing, ProcessFailed, ValkeyMissing, MigrationError, OutOfTime, GaveUp),
+    *(httpx.HTTPError, psycopg.Error),
+)
 
 EXAMPLES = """examples:
   scripts/chaos                                       300 generations, a minute or two

@@ -34,6 +34,11 @@ class Blows:
         self._due_at = 0.0
         self._frozen: list[tuple[float, int]] = []
 
+    @property
+    def all_dealt(self) -> bool:
+        """Whether each kind has struck."""
+        return len(self.dealt) == len(KINDS)
+
     def look(self) -> None:
         """Deal the next blow when its time has come, and wake up what was frozen long enough."""
         self._thaw(time.monotonic())
@@ -45,8 +50,7 @@ class Blows:
                 self.dealt[kind] += 1
                 self._deck.remove(kind)
                 break
-        swift = len(self.dealt) < len(KINDS)
-        self._due_at = time.monotonic() + self._random.uniform(*(SWIFT if swift else STEADY))
+        self._due_at = time.monotonic() + self._random.uniform(*(STEADY if self.all_dealt else SWIFT))
 
     def cease(self) -> None:
         """The storm is over."""

@@ -14,6 +14,7 @@ from scripts.local.supabase.keys import Keys
 from scripts.storms import figures
 from scripts.storms.audit import Finding, audit, price_key, rows_of, weather_findings
 from scripts.storms.blows import Blows
+from scripts.storms.orders import Orders
 from scripts.storms.report import Reporter
 from scripts.storms.stack import STORM_SETTINGS, StormStack, throw_away_places
 from scripts.storms.users import User, Weather
@@ -21,6 +22,8 @@ from scripts.storms.wishes import CHOICES, Wish, plan
 
 SIGN_UP_CREDITS = 25
 POOR = 5  # every fifth user can't afford all wishes
+FAIL_RATE = 0.1  # of the orders
+DROP_RATE = 0.02  # beside those that the wishes ask for; without its webhook each takes a minute to be given up
 CALM_SHARE = 20  # one generation in twenty is asked for before the storm
 OPEN_PER_WORKER = 15
 SETTLE_SECONDS = 150.0  # a lost hint is told again after a minute, a dead scheduler replaced after half of one
@@ -60,7 +63,8 @@ class Storm:
     def __init__(self, order: Order, reporter: Reporter) -> None:
         self.order, self.reporter = order, reporter
         self.end_at = time.monotonic() + order.minutes * 60
-        self.weather = Weather(self.end_at, OPEN_PER_WORKER * order.workers)
+        room = order.generations if order.hurry else OPEN_PER_WORKER * order.workers
+        self.weather = Weather(self.end_at, room)
         self.granted: dict[str, int] = {}
         self.prices: dict[str, int] = {}
         self.users: dict[str, User] = {}
@@ -138,12 +142,15 @@ class Storm:
     def _storm(self, stack: StormStack) -> Counter[str]:
         """Strike until all users have what they asked for, or an answer why not."""
         stack.change_settings(STORM_SETTINGS)
+        lost_answers = 0 if self.order.hurry else DROP_RATE
+        unruly = {"fail_rate": FAIL_RATE, "drop_rate": lost_answers, "seed": self.order.seed}
+        httpx.post(f"{stack.fal_url}/__control", json=unruly).raise_for_status()
         stack.supervisor.tell = lambda text: None  # the blows are counted instead
         self.reporter.step("storm")
         blows = Blows(stack, f"{self.order.seed}/blows")
         for user in self.users.values():
             user.start()
-        while any(user.busy for user in self.users.values()):
+        while any(user.busy for user in self.users.values()) or (not blows.all_dealt and self.weather.open):
             self._check_time()
             stack.keep_running()
             blows.look()
@@ -179,6 +186,10 @@ class Storm:
         rows = rows_of(stack.connect())
         wishes = {user_id: user.asked for user_id, user in self.users.items()}
         findings = audit(stack.connect(), rows, wishes, self.granted, self.prices)
+        told = httpx.get(f"{stack.fal_url}/__requests", timeout=30).raise_for_status().json()
+        orders = Orders(stack.connect(), told["requests"])
+        findings += orders.findings({row.id for row in rows})
+        self.figures["orders at the provider"] = orders.figures() | {"taken": told["accepted"]}
         self.figures["generations"] = dict(Counter(row.status for row in rows))
         self.figures["attempts"] = sum(row.attempt for row in rows)
         self.figures["failed with"] = dict(Counter(row.error for row in rows if row.status == "failed"))

@@ -99,4 +99,4 @@ class User:
             hasty = False
             time.sleep(pause * self._random.uniform(0.7, 1.3))
             pause = min(pause * 2, 1.0)
-        raise GaveUp
+        raise GaveUp(f"No answer to POST {path} in the time given: give it more minutes, or ask for less.")

@@ -6,12 +6,26 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-# (model, params, weight). Small and quick, except for those that last long enough to be struck in the middle.
+# (model, params, weight). Small and quick.
 CHOICES: tuple[tuple[str, dict[str, Any], int], ...] = (
-    ("local/picture", {"width": 64, "height": 64, "num_images": 1}, 5),
-    ("local/slow", {"seconds": 1}, 3),
+    ("fal/flux-schnell", {"width": 256, "height": 256, "num_images": 1}, 8),
+    ("fal/sdxl", {"width": 256, "height": 256, "num_images": 2}, 2),
+    ("local/picture", {"width": 64, "height": 64, "num_images": 1}, 2),
     ("local/flaky", {"fail_times": 1}, 1),
     ("local/always-fails", {}, 1),
+)
+# What fal is told to let an order experience, and how often. Failures come by dice on top, see storm.py.
+FATES: tuple[tuple[str, int], ...] = (
+    ("", 10),
+    ("slow=1", 5),
+    ("slow=1, webhook=twice", 2),
+    ("webhook=late", 2),
+    ("slow=1, webhook=never", 2),
+    ("webhook=early", 2),
+    ("webhook=forged", 2),
+    ("drop", 2),
+    ("gone", 1),
+    ("refused", 1),
 )
 
 
@@ -56,7 +70,9 @@ def _single(chance: random.Random) -> Wish:
 
 def _item(chance: random.Random) -> dict[str, Any]:
     model, params, _ = chance.choices(CHOICES, [weight for _, _, weight in CHOICES])[0]
-    return {"model": model, "prompt": f"a lighthouse in storm {chance.randrange(1000)}", "params": params}
+    fate = chance.choices([fate for fate, _ in FATES], [weight for _, weight in FATES])[0]
+    told = f" [fal:{fate}]" if fate and model.startswith("fal/") else ""
+    return {"model": model, "prompt": f"a lighthouse in storm {chance.randrange(1000)}{told}", "params": params}
 
 
 def _key(chance: random.Random) -> str:

@@ -17,18 +17,12 @@ from backend.worker.stopping import StopSignal
 from tests.worker.world import World, eventually
 
 
-@pytest.fixture(autouse=True)
-def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedule, "LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(schedule, "LOCK_SECONDS", 1.0)
-
-
 class Running:
     """A scheduler in a thread."""
 
     def __init__(self, world: World) -> None:
         self.signal = StopSignal()
-        self.scheduler = Scheduler(world.deps.settings, self.signal)
+        self.scheduler = Scheduler(world.variant(SCHEDULE_LOCK_SECONDS="1").settings, self.signal)
         self.thread = threading.Thread(target=self.scheduler.run)
         self.thread.start()
 

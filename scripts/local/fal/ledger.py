@@ -53,8 +53,10 @@ class Request:
             "id": self.id,
             "model": self.model,
             "generation": self.generation,
+            "attempt": attempt_of(self.webhook),
             "key": self.key[-4:],
             "input": dict(self.input),
+            "taken_at": time.time() - (time.monotonic() - self.taken_at),
             "status": self.status,
             "billed": self.billed,
             "canceled": self.canceled,
@@ -69,6 +71,12 @@ def generation_of(tags: str, webhook: str | None) -> str | None:
     tagged = dict(part.partition("=")[::2] for part in tags.split(","))
     asked = parse_qs(urlsplit(webhook or "").query)
     return tagged.get("generation") or (asked["generation"][0] if "generation" in asked else None)
+
+
+def attempt_of(webhook: str | None) -> int | None:
+    """Return which attempt of ours placed an order, as far as its webhook's address tells."""
+    asked = parse_qs(urlsplit(webhook or "").query)
+    return int(asked["attempt"][0]) if "attempt" in asked else None
 
 
 class Ledger:
