@@ -11,6 +11,7 @@ from backend.config import Settings, load_settings
 from backend.deps import Deps, build_deps
 from backend.logs import configure_logging
 from backend.web import (
+    batches,
     credits,
     docs,
     errors,
@@ -44,6 +45,7 @@ ROUTES = (
     (credits.bp, user),
     (generations.bp, user),
     (promotions.bp, user),
+    (batches.bp, user),
     (queues.bp, admin),
     (operations.bp, support),
 )

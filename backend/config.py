@@ -22,6 +22,7 @@ from backend.variables import (
     ProjectAddress,
     ProviderKeys,
     PublishableKey,
+    QueueNames,
     RateLimit,
     RedisAddress,
     SafeAddress,
@@ -72,6 +73,9 @@ class Settings(BaseModel):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias=AliasChoices("LOG_LEVEL"))
     web_concurrency: int = Field(2, ge=1, le=64, validation_alias=AliasChoices("WEB_CONCURRENCY"))
     port: int = Field(8000, ge=1, le=65535, validation_alias=AliasChoices("PORT"))
+    worker_queues: QueueNames = Field(
+        ("high", "default", "low", "emails", "maintenance"), validation_alias=AliasChoices("WORKER_QUEUES")
+    )
     worker_lease_seconds: int = Field(60, ge=2, le=3600, validation_alias=AliasChoices("WORKER_LEASE_SECONDS"))
     worker_heartbeat_seconds: float = Field(5, gt=0, le=600, validation_alias=AliasChoices("WORKER_HEARTBEAT_SECONDS"))
     worker_grace_seconds: float = Field(8, ge=0, le=3600, validation_alias=AliasChoices("WORKER_GRACE_SECONDS"))

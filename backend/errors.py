@@ -80,6 +80,12 @@ class GenerationNotFound(AppError):
     code, status = "generation_not_found", 404
 
 
+class BatchNotFound(AppError):
+    """There is no such batch."""
+
+    code, status = "batch_not_found", 404
+
+
 class ReservationNotFound(AppError):
     """There is no such reservation."""
 

@@ -26,6 +26,7 @@ QUEUES = (HIGH, DEFAULT, LOW, EMAILS, MAINTENANCE)
 ALIVE_SECONDS = 75  # a worker that shows no life for so long counts as dead; an idle one does every 45 seconds
 UNCONFIRMED = "scrip:unconfirmed"  # a set of reservations whose price could not be taken at once
 RUN_GENERATION = "backend.worker.jobs.run_generation"
+BUILD_ARCHIVE = "backend.worker.jobs.build_archive"
 
 # Only a backstop against a job that hangs for ever: leases and each model's own time-out end it long before.
 JOB_SECONDS = int(timedelta(hours=2).total_seconds())
@@ -62,16 +63,11 @@ class Queue:
         self, generation_id: str, attempt: int, request_id: str | None, queue: str = DEFAULT
     ) -> bool:
         """Put a generation before the workers; False when it is waiting there already."""
-        job_id = f"gen-{generation_id}-{attempt}"
-        try:
-            self._push(queue, job_id, generation_id, request_id, unique=True)
-        except DuplicateJobError:
-            # A record in Redis can outlive its place in the line (a worker died between taking and starting it).
-            # Without this look the generation would count as queued for ever.
-            if self._is_waiting(queue, job_id):
-                return False
-            self._push(queue, job_id, generation_id, request_id, unique=False)
-        return True
+        return self._put(queue, f"gen-{generation_id}-{attempt}", RUN_GENERATION, generation_id, request_id)
+
+    def enqueue_archive(self, batch_id: str) -> bool:
+        """Have the results of a batch packed; False when that is waiting there already."""
+        return self._put(LOW, f"zip-{batch_id}", BUILD_ARCHIVE, batch_id)
 
     def note_unconfirmed(self, reservation_id: str) -> None:
         """Remember a reservation that is still to be confirmed."""
@@ -107,17 +103,27 @@ class Queue:
         """Raise RedisError unless Redis answers."""
         self._redis.ping()
 
-    def _push(self, queue: str, job_id: str, generation_id: str, request_id: str | None, *, unique: bool) -> None:
+    def _put(self, queue: str, job_id: str, function: str, *args: str | None) -> bool:
+        try:
+            self._push(queue, job_id, function, *args, unique=True)
+        except DuplicateJobError:
+            # A record in Redis can outlive its place in the line (a worker died between taking and starting it).
+            # Without this look the job would count as queued for ever.
+            if self._is_waiting(queue, job_id):
+                return False
+            self._push(queue, job_id, function, *args, unique=False)
+        return True
+
+    def _push(self, queue: str, job_id: str, function: str, *args: str | None, unique: bool) -> None:
         rq.Queue(queue, connection=self._redis).enqueue(
-            RUN_GENERATION,
-            generation_id,
-            request_id,
+            function,
+            *args,
             job_id=job_id,
             unique=unique,
             job_timeout=JOB_SECONDS,
             result_ttl=0,
             failure_ttl=FAILURE_SECONDS,
-            description=f"generation {generation_id}",
+            description=job_id,
         )
 
     def _is_waiting(self, queue: str, job_id: str) -> bool:

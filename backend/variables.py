@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -176,6 +176,11 @@ SmtpAddress = Annotated[SecretStr, AfterValidator(_smtp_address)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(_by_commas)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_by_commas)]
+QueueNames = Annotated[
+    tuple[Literal["high", "default", "low", "emails", "maintenance"], ...],
+    BeforeValidator(_by_commas),
+    Field(min_length=1),
+]
 RateLimit = Annotated[str, AfterValidator(_rate_limit)]
 RedisAddress = Annotated[str, AfterValidator(_redis_address)]
 PublishableKey = Annotated[str, AfterValidator(_publishable)]

@@ -18,14 +18,17 @@ URL_SECONDS = 3600
 def with_urls(*generations: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the generations with an address for each output, all signed in one call as the user."""
     paths = [output["path"] for generation in generations for output in generation["outputs"]]
-    urls = _signed(paths) if paths else {}
+    urls = signed(paths)
     return [
         {**generation, "outputs": [{**output, "url": urls.get(output["path"])} for output in generation["outputs"]]}
         for generation in generations
     ]
 
 
-def _signed(paths: list[str]) -> dict[str, str]:
+def signed(paths: list[str]) -> dict[str, str]:
+    """Return an address for each file that the user may read; none while storage is away."""
+    if not paths:
+        return {}
     try:
         return deps().storage.sign(paths, current_user().token, URL_SECONDS)
     except AppError as error:

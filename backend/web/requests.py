@@ -16,6 +16,7 @@ from backend.web.body import StrictRequest
 log = structlog.get_logger("backend.web")
 
 MAX_BODY_BYTES = 256 * 1024
+MORE_BODY_BYTES = {"batches.create": 2 * 1024 * 1024}  # 500 prompts
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -39,16 +40,18 @@ def _begin() -> None:
 
 def _refuse_large_body() -> None:
     """Refuse it on every route, also on those that never look at a body."""
+    most = MORE_BODY_BYTES.get(request.endpoint or "", MAX_BODY_BYTES)
+    request.max_content_length = most
     length = request.content_length or 0
     if "Transfer-Encoding" in request.headers:
-        length = len(_chunks())
-    if length > MAX_BODY_BYTES:
-        raise PayloadTooLarge(max_bytes=MAX_BODY_BYTES)
+        length = len(_chunks(most))
+    if length > most:
+        raise PayloadTooLarge(max_bytes=most)
 
 
-def _chunks() -> bytes:
+def _chunks(most: int) -> bytes:
     # The length shows only on reading, and werkzeug cuts off what is past the limit without a word.
-    request.max_content_length = MAX_BODY_BYTES + 1
+    request.max_content_length = most + 1
     try:
         return request.get_data()
     except Exception as error:  # each server has its own for chunks that are none

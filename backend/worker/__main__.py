@@ -52,7 +52,7 @@ def _session(settings: Settings, outage: Outage) -> bool:
     worker = None
     try:
         redis = connect(settings.redis_url, seconds=3.0)
-        worker = Worker(redis, outage, grace_seconds=settings.worker_grace_seconds)
+        worker = Worker(redis, outage, queues=settings.worker_queues, grace_seconds=settings.worker_grace_seconds)
         worker.work(logging_level="CRITICAL")  # RQ's own lines say nothing that ours don't
     except RedisError as error:
         outage.began(error)

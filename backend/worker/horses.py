@@ -19,7 +19,7 @@ from rq.worker import WorkerStatus
 
 from backend import sentry
 from backend.control import Control, is_wake, wake_line
-from backend.queue import ALIVE_SECONDS, QUEUES
+from backend.queue import ALIVE_SECONDS
 from backend.worker import stopping
 from backend.worker.outage import Outage
 
@@ -51,8 +51,9 @@ class Worker(rq.Worker):
 
     max_connection_wait_time = 5.0
 
-    def __init__(self, redis: Redis, outage: Outage, *, grace_seconds: float) -> None:
-        super().__init__(QUEUES, connection=redis, worker_ttl=IDLE_SECONDS, queue_class=Line)
+    def __init__(self, redis: Redis, outage: Outage, *, queues: Sequence[str], grace_seconds: float) -> None:
+        super().__init__(list(queues), connection=redis, worker_ttl=IDLE_SECONDS, queue_class=Line)
+        self._served = tuple(queues)
         self._control, self._listening = Control(redis), False
         self.asked_to_stop = False
         self._outage = outage
@@ -112,7 +113,7 @@ class Worker(rq.Worker):
             log.info("worker_drains")
             self.asked_to_stop = self._stop_requested = True
             raise StopRequested
-        names = [wake_line(self.name), *(name for name in QUEUES if name not in orders.paused)]
+        names = [wake_line(self.name), *(name for name in self._served if name not in orders.paused)]
         self._ordered_queues = [Line(name, connection=self.connection) for name in names]
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from backend.config import load_settings
-from backend.core import generations
+from backend.core import batches, generations
 from backend.deps import Deps, build_deps
 from backend.worker import stopping
 
@@ -21,3 +21,8 @@ def run_generation(generation_id: str, request_id: str | None = None) -> None:
     generations.run(
         deps(), generation_id, request_id=request_id, worker=stopping.worker_name(), stopping=stopping.is_due
     )
+
+
+def build_archive(batch_id: str) -> None:
+    """Pack the results of a batch."""
+    batches.build_archive(deps(), batch_id)

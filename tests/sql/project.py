@@ -16,6 +16,7 @@ from scripts.local.postgres import Postgres
 from scripts.migrations.files import SUPABASE_DIR
 from tests.factories import Json, Sql
 from tests.sql import payments
+from tests.sql.batching import batch
 
 Key = tuple[str, ...]
 ROLES = ("anon", "user", "support", "admin", "owner", "service_role")
@@ -125,6 +126,8 @@ def _live(sql: Sql) -> uuid.UUID:
     sql.reserve(user, 1)
     claim = sql.claim(sql.generate(user))
     sql.as_service("complete_generation", p_generation_id=claim["id"], p_attempt=claim["attempt"], p_outputs=[])
+    made = batch(sql, user, 2)
+    sql.as_user(user, "retry_batch", p_batch_id=made["id"], p_idempotency_key="again")
     sql.connection.execute("select private.notify(%s, 'credits_expiring', '{}', 'once')", [user])
     sql.connection.execute(
         "insert into storage.objects (bucket_id, name, owner_id) select b.id, %s, %s from storage.buckets b",

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.factories import Json, Sql
+from tests.sql.batching import batch, items, run_all, seen, sound
 
 Connect = Callable[[], Sql]
 FUNCTIONS = Path(__file__).parents[2] / "supabase" / "functions_sql"
@@ -93,6 +94,7 @@ def test_two_first_grants_to_a_user_without_a_wallet(connect: Connect) -> None:
 def test_only_one_of_many_claims_wins(connect: Connect) -> None:
     """Each generation is claimed once, whoever asks."""
     sql = connect()
+    sql.connection.execute("update private.settings set user_concurrency = 10")
     alice = sql.new_user(credits=40)
     made = [sql.generate(alice) for _ in range(10)]
     claims = at_once(connect, [lambda s, g=generation: s.claim(g) for generation in made * 8])  # type: ignore[misc]
@@ -103,6 +105,7 @@ def test_two_sweeps_and_a_late_worker_settle_once(connect: Connect) -> None:
     """Regression: J1, J5: every order ends in one outcome."""
     sql = connect()
     sql.connection.execute("update models set max_attempts = 1 where id = 'local/picture'")
+    sql.connection.execute("update private.settings set user_concurrency = 10")
     alice = sql.new_user(credits=40)
     claims = [sql.claim(sql.generate(alice)) for _ in range(10)]
     sql.move_time(61)
@@ -226,3 +229,44 @@ def test_a_connection_that_drops_in_the_middle_leaves_nothing(connect: Connect, 
     assert sql.reserve(alice, 10)["status"] == "held"
     assert sql.balance(alice) == (10, 10, 0)
     assert sql.problems() == []
+
+
+def test_parallel_retries_and_cancels_of_one_batch(connect: Connect) -> None:
+    """Of many retries one finds the failed items; whatever else happens at once, each item is held and settled once."""
+    sql = connect()
+    alice = sql.new_user(credits=200)
+    made = batch(sql, alice, 12)
+    run_all(sql, alice, made, failing=tuple(range(12)))
+    tasks: list[Callable[[Sql], Json]] = []
+    for _ in range(8):
+        key = uuid.uuid4().hex
+        tasks += [
+            lambda s, key=key: s.as_user(alice, "retry_batch", p_batch_id=made["id"], p_idempotency_key=key)["retries"],
+            lambda s: settle_one(s, made["id"]),
+            lambda s: s.as_user(alice, "create_batch", p_items=items(3), p_idempotency_key="same")["id"],
+        ]
+    results = at_once(connect, tasks)
+    assert not [one for one in results if isinstance(one, str) and one.startswith("4")], "a deadlock"
+    assert sql.one("select count(*) from batches") == 2
+    tries = sql.one("select max(batch_round) from generations where batch_id = %s", made["id"])
+    assert tries == sql.one("select rounds from batches where id = %s", made["id"]) >= 1
+    at_once(connect, [lambda s: s.as_user(alice, "cancel_batch", p_batch_id=made["id"])["status"]] * 4 + tasks[1::3])
+    now = seen(sql, alice, made)
+    assert now["counts"]["queued"] == 0 and sum(now["counts"].values()) == 12
+    charged = sql.one("select coalesce(sum(credits_charged), 0) from generations")
+    assert sql.balance(alice)[0] == 200 - charged
+    assert sound(sql)
+
+
+def settle_one(sql: Sql, batch_id: str) -> Json:
+    """Take any item of a batch that has a slot, and finish it well or badly."""
+    query = """select id from generations where batch_id = %s and status = 'queued' and dispatch_at < 'infinity'
+               order by random() limit 1"""
+    claim = sql.claim({"id": sql.one(query, batch_id)})
+    if claim is None:
+        return None
+    fence = {"p_generation_id": claim["id"], "p_attempt": claim["attempt"]}
+    if random.random() < 0.5:
+        return sql.as_service("complete_generation", **fence, p_outputs=[])
+    failure = {"p_error_code": "x", "p_error_message": "no", "p_retryable": False}
+    return sql.as_service("fail_generation", **fence, **failure)

@@ -67,6 +67,12 @@ SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
     "create_generation": ("Generation", lambda row: with_urls(row)),
     "cancel_generation": ("Generation", lambda row: with_urls(row)),
     "get_generation": ("Generation", lambda row: with_urls(row)),
+    "create_batch": ("Batch", lambda row: with_archive(row)),
+    "get_batch": ("Batch", lambda row: with_archive(row)),
+    "cancel_batch": ("Batch", lambda row: with_archive(row)),
+    "retry_batch": ("Batch", lambda row: with_archive(row)),
+    "request_batch_archive": ("Batch", lambda row: with_archive(row)),
+    "list_batches": ("BatchPage", lambda row: {**row, "data": [with_archive(one) for one in row["data"]]}),
     "list_generations": ("GenerationPage", lambda row: {**row, "data": [with_urls(one) for one in row["data"]]}),
 }
 INTERNAL = {
@@ -75,6 +81,7 @@ INTERNAL = {
     "heartbeat_generation", "complete_generation", "fail_generation", "sweep_generations", "list_dispatchable",
     "get_provider_result", "receive_provider_result",
     "get_schema_version", "admin_check_role", "export_credit_transactions", "list_unsigned_heads", "store_checkpoints",
+    "list_batch_outputs", "finish_batch_archive",
     "plan_scheduled_jobs", "note_scheduled_run", "list_scheduled_jobs", "admin_list_scheduled_jobs", "get_alert_facts",
     "note_incidents", "mark_incident_told", "reconcile_wallets", "reconcile_holds", "reconcile_books",
     "notify_expiring",
@@ -88,6 +95,11 @@ INTERNAL = {
 def with_urls(generation: Json) -> Json:
     """A generation as outputs.py leaves it."""
     return {**generation, "outputs": [{**output, "url": "http://x/y"} for output in generation["outputs"]]}
+
+
+def with_archive(batch: Json) -> Json:
+    """A batch as batches.py leaves it."""
+    return {**batch, "archive": batch["archive"] and {**batch["archive"], "url": "http://x/y"}}
 
 
 def models() -> dict[str, type[BaseModel]]:
@@ -121,6 +133,7 @@ class Story:
         world.connection.execute("insert into private.user_roles values (%s, 'admin')", [self.admin.id])
         self._credits()
         self._generations()
+        self._batches()
         self._receipts()
         self._scheduler()
         self._billing()
@@ -188,6 +201,31 @@ class Story:
         for _ in range(2):
             self.call("get_provider_result", service, provider="fal", request_id="k:r-1")
             self.call("receive_provider_result", service, **told, status="ok", payload={"images": []})
+
+    def _batches(self) -> None:
+        me, service = self.user.caller, self.service
+        self.call("grant_credits", service, user_id=self.user.id, amount=50, source="purchase", idempotency_key="batch")
+        items = [{"model": "local/picture", "prompt": f"fox {n}", "params": {}} for n in range(3)]
+        made = self.call("create_batch", me, items=items, idempotency_key=self._key())
+        for item, retryable in zip(made["items"]["data"][:2], (None, False), strict=True):
+            claim = self.call("claim_generation", service, generation_id=item["generation_id"], worker="w")
+            ours = {"generation_id": claim["id"], "attempt": claim["attempt"]}
+            if retryable is None:
+                self.call("complete_generation", service, **ours, outputs=[{"path": "x/0.png"}])
+            else:
+                failure = {"error_code": "x", "error_message": "no", "retryable": retryable}
+                self.call("fail_generation", service, **ours, **failure)
+        self.call("request_batch_archive", me, batch_id=made["id"])
+        for _ in range(2):
+            self.call("list_batch_outputs", service, batch_id=made["id"])
+            done = {"path": "x/y.zip", "items": 1, "size": 9}
+            self.call("finish_batch_archive", service, batch_id=made["id"], **done)
+        self.call("get_batch", me, batch_id=made["id"], after=0, limit=1)
+        self.call("retry_batch", me, batch_id=made["id"], idempotency_key=self._key())
+        self.call("cancel_batch", me, batch_id=made["id"])
+        poor = [{**item, "params": {"num_images": 4}} for item in items * 3]
+        self.call("create_batch", me, items=poor, idempotency_key=self._key(), partial=True)
+        self.call("list_batches", me)
 
     def _receipts(self) -> None:
         me, service = self.user.caller, self.service

@@ -108,13 +108,17 @@ def test_secure_addresses_are_understood() -> None:
 
 def test_the_worker_listens_to_every_queue(redis: Redis) -> None:
     """A queue that nobody listens to would swallow its jobs."""
-    worker = Worker(redis, Outage(), grace_seconds=1)
+    worker = Worker(redis, Outage(), queues=queues.QUEUES, grace_seconds=1)
     names = {
         value
         for name, value in vars(queues).items()
         if name.isupper() and name in queues.__dict__ and isinstance(value, str)
     }
-    assert set(worker.queue_names()) == names - {queues.RUN_GENERATION, queues.UNCONFIRMED} == set(queues.QUEUES)
+    assert (
+        set(worker.queue_names())
+        == names - {queues.RUN_GENERATION, queues.BUILD_ARCHIVE, queues.UNCONFIRMED}
+        == set(queues.QUEUES)
+    )
 
 
 def test_a_job_in_progress_does_not_depend_on_redis(redis: Redis) -> None:
@@ -122,7 +126,7 @@ def test_a_job_in_progress_does_not_depend_on_redis(redis: Redis) -> None:
     with Valkey() as own:
         outage, client = Outage(), connect(own.url)
         Queue(client).enqueue_generation(GENERATION, 0, None)
-        worker = Worker(client, outage, grace_seconds=1)
+        worker = Worker(client, outage, queues=queues.QUEUES, grace_seconds=1)
         (job,) = rq.Queue(queues.DEFAULT, connection=client).jobs
         worker.prepare_execution(job)
         own.kill()
@@ -140,7 +144,7 @@ def test_job_names_lead_to_functions() -> None:
 
 def test_a_worker_that_redis_forgot_is_listed_again(redis: Redis, redis_url: str) -> None:
     """Regression of a flush: an idle worker shows life, finds that it is unknown, and introduces itself."""
-    worker = Worker(connect(redis_url), Outage(), grace_seconds=1)
+    worker = Worker(connect(redis_url), Outage(), queues=queues.QUEUES, grace_seconds=1)
     worker.register_birth()  # type: ignore[no-untyped-call]  # RQ has no types there
     assert Queue(redis).workers_alive() == 1
     redis.flushall()

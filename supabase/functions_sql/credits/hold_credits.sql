@@ -10,11 +10,7 @@ as $$
 declare
   r public.credit_reservations;
 begin
-  if w.balance - w.held < p_amount then
-    raise exception using errcode = 'PT402', message = 'insufficient_credits',
-      detail = jsonb_build_object('required', p_amount, 'available', w.balance - w.held, 'balance', w.balance, 'held', w.held)::text,
-      hint = format('This needs %s credits and %s are available.', p_amount, w.balance - w.held);
-  end if;
+  perform private.check_available(w, p_amount);
   insert into public.credit_reservations (
     wallet_id, amount, lots, late_settle, expires_at, reference, idempotency_key, request_digest, created_at)
   values (

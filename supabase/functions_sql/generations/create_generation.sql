@@ -27,11 +27,7 @@ begin
     select * into strict g from public.generations x where x.reservation_id = r.id;
     return private.generation_json(g);
   end if;
-  m := private.find_model(p_model_id);
-  if p_prompt is null or char_length(btrim(p_prompt)) = 0 or char_length(p_prompt) > m.max_prompt_chars then
-    raise exception using errcode = 'PT422', message = 'invalid_params', detail = '{"field": "prompt"}',
-      hint = format('A prompt for %s has 1 to %s characters.', m.title, m.max_prompt_chars);
-  end if;
+  m := private.model_for(p_model_id, p_prompt, v_params, v_user_id);
   r := private.hold_credits(w, (private.price_generation(m, p_prompt, v_params) ->> 'credits')::bigint,
     private.clock() + make_interval(secs => m.hold_seconds), p_idempotency_key, v_digest, 'generation:' || v_id, m.late_settle);
   -- With a slot: the caller hands it to the queue; if it can't, the dispatcher does after 15 seconds.

@@ -1,4 +1,4 @@
--- find_model(p_model_id) -> models      called by: quote_generation, create_generation
+-- find_model(p_model_id) -> models      called by: quote_generation, model_for
 -- An active model. Refuses: model_not_found 404
 create or replace function private.find_model(p_model_id text)
 returns public.models

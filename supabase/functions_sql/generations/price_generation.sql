@@ -1,4 +1,4 @@
--- price_generation(m, p_prompt, p_params) -> jsonb      called by: quote_generation, create_generation
+-- price_generation(m, p_prompt, p_params) -> jsonb      called by: quote_generation, create_generation, price_items
 -- {model, credits, price_version, breakdown}. base_credits + unit_credits x quantity, rounded up once. Everything else about params is checked in Python.
 -- Refuses: invalid_params 422
 create or replace function private.price_generation(m public.models, p_prompt text, p_params jsonb)

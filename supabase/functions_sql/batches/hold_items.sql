@@ -1,0 +1,53 @@
+-- hold_items(w, b, p_items, p_credits) -> void      called by: create_batch, retry_batch
+-- A hold and a waiting generation for each item, with one statement per table and one update of the wallet. w is locked and current.
+-- The lots are taken once for all; each hold remembers its own part of them, in burn order.
+-- Refuses: insufficient_credits 402
+create or replace function private.hold_items(w public.wallets, b public.batches, p_items jsonb, p_credits bigint[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_now timestamptz := private.clock();
+  v_total bigint := (select sum(c) from unnest(p_credits) c);
+  v_lots jsonb;
+  v_tidy_after timestamptz;
+begin
+  perform private.check_available(w, v_total);
+  v_lots := private.take_lots(w.id, v_total);
+  with item as materialized (
+    select gen_random_uuid() as id, gen_random_uuid() as reservation_id, coalesce((i.item -> 'index')::integer, i.n::integer - 1) as place,
+      i.item ->> 'prompt' as prompt, coalesce(nullif(i.item -> 'params', 'null'), '{}') as params,
+      m.id as model_id, m.late_settle, m.max_attempts, m.price_version, v_now + make_interval(secs => m.hold_seconds) as expires_at,
+      c.credits, sum(c.credits) over (order by i.n) as upto
+    from jsonb_array_elements(p_items) with ordinality i (item, n)
+      join unnest(p_credits) with ordinality c (credits, n) on c.n = i.n
+      join public.models m on m.id = i.item ->> 'model'
+  ), lot as (
+    select l.lot -> 'grant_id' as grant_id, (l.lot -> 'amount')::bigint as amount, sum((l.lot -> 'amount')::bigint) over (order by l.n) as upto
+    from jsonb_array_elements(v_lots) with ordinality l (lot, n)
+  ), part as (
+    select i.id, jsonb_agg(jsonb_build_object('grant_id', l.grant_id,
+      'amount', least(l.upto, i.upto) - greatest(l.upto - l.amount, i.upto - i.credits)) order by l.upto) as lots
+    from item i join lot l on l.upto > i.upto - i.credits and l.upto - l.amount < i.upto
+    group by i.id
+  ), held as (
+    insert into public.credit_reservations (
+      id, wallet_id, amount, lots, late_settle, expires_at, reference, idempotency_key, request_digest, created_at)
+    select i.reservation_id, w.id, i.credits, p.lots, i.late_settle, i.expires_at, 'generation:' || i.id, 'batch-item:' || i.id,
+      b.request_digest, v_now
+    from item i join part p on p.id = i.id
+  ), made as (
+    insert into public.generations (
+      id, user_id, model_id, prompt, params, max_attempts, dispatch_at, reservation_id, credits_reserved, price_version,
+      batch_id, batch_index, batch_round, created_at)
+    select i.id, b.user_id, i.model_id, i.prompt, i.params, i.max_attempts, 'infinity', i.reservation_id, i.credits, i.price_version,
+      b.id, i.place, b.rounds, v_now
+    from item i
+  )
+  select min(i.expires_at) into v_tidy_after from item i;
+  perform private.move_wallet(w.id, 0, v_total, v_tidy_after);
+end
+$$;
+
+revoke all on function private.hold_items(public.wallets, public.batches, jsonb, bigint[]) from public, anon, authenticated, service_role;
