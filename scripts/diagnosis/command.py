@@ -12,7 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from scripts.diagnosis import access, books, clocks, database, outside, project, queue, report, tokens, variables
+from scripts.diagnosis import (
+    access,
+    books,
+    clocks,
+    database,
+    outside,
+    project,
+    providers,
+    queue,
+    report,
+    tokens,
+    variables,
+)
 from scripts.diagnosis.findings import Check, Finding, diagnose
 from scripts.diagnosis.patient import Patient
 from scripts.diagnosis.surroundings import NotThere, from_file, from_stack
@@ -64,7 +76,7 @@ def checks_for(patient: Patient) -> list[Check]:
         return list(outside.CHECKS)
     of_database = database.CHECKS if patient.database_url else database.CHECKS_BY_REST
     return [
-        *(*variables.CHECKS, *project.CHECKS, *tokens.CHECKS),
+        *(*variables.CHECKS, *project.CHECKS, *tokens.CHECKS, *providers.CHECKS),
         *(*of_database, *access.CHECKS, *books.CHECKS),
         *(*queue.CHECKS, *clocks.CHECKS),
     ]

@@ -1,4 +1,4 @@
-"""The Supabase project: reachable, its keys really tried, REST, signing keys, the picture bucket, models."""
+"""The Supabase project: reachable, its keys really tried, REST, signing keys, the picture bucket."""
 
 from __future__ import annotations
 
@@ -105,26 +105,6 @@ def bucket(patient: Patient) -> list[Finding]:
     return [ok("images is private")]
 
 
-def models(patient: Patient) -> list[Finding]:
-    """There is something to generate with."""
-    answer = patient.rpc("list_models", patient.settings.publishable_key)
-    if answer.status_code != 200:
-        return [fail(f"list_models() answers {said(answer)}", MIGRATE)]
-    active = answer.json()
-    if not active:
-        return [
-            fail(
-                "no model is active: nobody can generate anything",
-                "Activate one: update public.models set active = true ...",
-            )
-        ]
-    if patient.settings.app_env == "production" and all(one.get("provider") == "local" for one in active):
-        return [
-            warn("all active models are local: they draw shapes and are no AI", "Activate a real provider's model.")
-        ]
-    return [ok(f"{len(active)} active: {', '.join(sorted(one['id'] for one in active))}")]
-
-
 def _name(patient: Patient, new: str, old: str) -> str:
     return new if patient.given(new) else old
 
@@ -164,5 +144,4 @@ CHECKS = (
     Check("rest", "Supabase", rest, ("publishable key", "secret key"), ("database", "migrations", "functions")),
     Check("signing keys", "Supabase", signing_keys, needs=("supabase",)),
     Check("bucket", "Supabase", bucket, needs=("secret key",), because=("database", "migrations")),
-    Check("models", "Supabase", models, needs=("rest",), because=("migrations", "functions")),
 )

@@ -20,6 +20,8 @@ from scripts.diagnosis.patient import Patient
 from scripts.local.postgres import SUPERUSER, Postgres
 from scripts.local.supabase.keys import make_keys
 from scripts.local.valkey import Valkey
+from tests.worker.fal import KEYS as FAL_KEYS
+from tests.worker.fal import running_fal
 from tests.worker.world import Supabase, World, eventually
 
 ORIGIN = "http://127.0.0.1:3000"
@@ -106,7 +108,7 @@ def sound_clinic(postgres: Postgres, template: str, folder: Path) -> Iterator[Cl
     """Start it all: database, Redis, the local Supabase, a worker and a scheduler."""
     keys = make_keys()
     postgres.clone(template, "clinic")
-    with Valkey() as valkey:
+    with Valkey() as valkey, running_fal() as fal:
         supabase = Supabase(postgres.url("clinic"), folder / "storage", keys)
         environ = {
             "APP_ENV": "local",
@@ -116,11 +118,13 @@ def sound_clinic(postgres: Postgres, template: str, folder: Path) -> Iterator[Cl
             "REDIS_URL": valkey.url,
             "SITE_URL": ORIGIN,
             "CORS_ORIGINS": ORIGIN,
+            **fal.environ,
         }
         world = World(postgres.url("clinic"), postgres.url("postgres", SUPERUSER), environ, keys, supabase, folder)
         start_worker(world)
         start_scheduler(world)
         secrets = [keys.secret_key, keys.service_role_key, keys.jwt_secret, valkey.password, postgres.password]
+        secrets += FAL_KEYS
         user_id = world.new_user().id
         yield Clinic(world, valkey, user_id, postgres.url("clinic", SUPERUSER), secrets)
         world.clear()

@@ -413,7 +413,29 @@ def test_addresses_that_do_not_fit_are_told(clinic: Clinic) -> None:
     assert "CORS_ORIGINS is empty" in warned(clinic.examine(CORS_ORIGINS=None))["addresses"][0]
     found = clinic.examine(APP_ENV="production")
     assert "not https" in only(found, "addresses")
-    assert "all active models are local" in warned(found)["models"][0]
+
+
+NO_FAL: dict[str, str | None] = {"FAL_KEY_1": None, "FAL_KEY_2": None}
+ACTIVATE: LiteralString = "update public.models set active = true"
+
+
+def test_models_that_are_refused_are_told(clinic: Clinic) -> None:
+    """Active models whose provider is not set up: a warning while others can run, a failure when none can."""
+    (cause,) = warned(clinic.examine(**NO_FAL))["models"]
+    assert "fal/flux-schnell" in cause and "local/picture" not in cause
+    assert "FAL_KEY is not set" in cause
+    with clinic.broken("update public.models set active = false where provider = 'local'", ACTIVATE):
+        assert "FAL_KEY is not set" in only(clinic.examine(**NO_FAL), "models")
+        assert "models" not in warned(clinic.examine()), "with a key they can run"
+
+
+def test_local_models_alone_are_told_in_production(clinic: Clinic) -> None:
+    """Whether the others are not active, or cannot run."""
+    told = "all active models that can run here are local"
+    assert told in warned(clinic.examine(APP_ENV="production", **NO_FAL))["models"][1]
+    with clinic.broken("update public.models set active = false where provider <> 'local'", ACTIVATE):
+        assert told in warned(clinic.examine(APP_ENV="production"))["models"][0]
+        assert "models" not in warned(clinic.examine())
 
 
 def test_dead_workers_and_schedulers_are_named(clinic: Clinic) -> None:
