@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -41,8 +41,11 @@ NEVER: dict[str, LiteralString] = {
         select count(*) from public.generations where status = 'succeeded' and outputs = '[]'""",
 }
 ROWS = """
-select g.id::text, g.user_id::text, r.idempotency_key, g.status, g.model_id, g.params, g.error_code, g.attempt
-from public.generations g join public.credit_reservations r on r.id = g.reservation_id order by g.created_at"""
+select g.id::text, coalesce(g.batch_id, g.id)::text, g.user_id::text, coalesce(b.idempotency_key, r.idempotency_key),
+  g.status, g.model_id, g.params, g.error_code, g.attempt
+from public.generations g join public.credit_reservations r on r.id = g.reservation_id
+  left join public.batches b on b.id = g.batch_id
+order by g.created_at"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Row:
     """What the audit needs to know of a generation."""
 
     id: str
+    answered: str
     user_id: str
     key: str
     status: str
@@ -102,18 +106,20 @@ def audit(
 
 
 def _requests(rows: list[Row], wishes: list[Wish]) -> list[Finding]:
-    ids = {row.id for row in rows}
-    per_key = Counter((row.user_id, row.key) for row in rows)
-    answered = [wish for wish in wishes if wish.ids]
+    made = Counter(row.answered for row in rows)
+    per_key: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in rows:
+        per_key[row.user_id, row.key].add(row.answered)
+    answered = {wish.id: len(wish.items) for wish in wishes if wish.id}
     refused = [wish for wish in wishes if wish.refused]
     odd = Counter(refusal for wish in refused for refusal in wish.refused if refusal != "402 insufficient_credits")
     return [
-        Finding("requests answered 202 without their rows", sum(not set(wish.ids) <= ids for wish in answered), 0),
-        Finding("keys with more than one row", sum(count > 1 for count in per_key.values()), 0),
+        Finding("answered 202 without all their rows", sum(made[one] != size for one, size in answered.items()), 0),
+        Finding("keys with more than one outcome", sum(len(found) > 1 for found in per_key.values()), 0),
         Finding("keys with two different answers", sum(wish.contradicted for wish in wishes), 0),
-        Finding("requests that never got an answer", sum(not wish.ids and not wish.refused for wish in wishes), 0),
+        Finding("requests that never got an answer", sum(not wish.id and not wish.refused for wish in wishes), 0),
         Finding("refused for another reason than credits", dict(odd), {}),
-        Finding("rows that nobody was answered", len(ids - {one for wish in answered for one in wish.ids}), 0),
+        Finding("rows that nobody was answered", len(made.keys() - answered.keys()), 0),
     ]
 
 

@@ -75,7 +75,7 @@ class User:
                 self._weather.wait_for_room()
                 self.asked.append(wish)
                 self.wish(wish)
-                if wish.regretted and wish.ids:
+                if wish.regretted and wish.id:
                     time.sleep(self._random.uniform(0, 1.5))
                     self._send(f"{wish.path}/{wish.id}/cancel", {})
                 time.sleep(self._random.uniform(0, 0.2))

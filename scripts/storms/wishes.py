@@ -28,6 +28,8 @@ FATES: tuple[tuple[str, int], ...] = (
     ("refused", 1),
 )
 
+BATCHES, MOST_ITEMS = 0.15, 8  # how many wishes are batches, and of how many items at most
+
 
 @dataclass
 class Wish:
@@ -39,7 +41,6 @@ class Wish:
     items: list[dict[str, Any]]
     regretted: bool
     id: str = ""
-    ids: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     contradicted: bool = False
 
@@ -48,7 +49,6 @@ class Wish:
         if status == 202:
             self.contradicted |= bool(self.id and self.id != answer["id"])
             self.id = answer["id"]
-            self.ids = [answer["id"]]
         else:
             self.refused.append(f"{status} {answer['error']['code']}")
 
@@ -58,7 +58,8 @@ def plan(seed: str, generations: int) -> list[Wish]:
     chance = random.Random(seed)  # noqa: S311 - a storm is to be repeatable
     wishes: list[Wish] = []
     while generations > 0:
-        wishes.append(_single(chance))
+        size = min(generations, chance.randint(2, MOST_ITEMS))
+        wishes.append(_batch(chance, size) if chance.random() < BATCHES and size > 1 else _single(chance))
         generations -= len(wishes[-1].items)
     return wishes
 
@@ -66,6 +67,11 @@ def plan(seed: str, generations: int) -> list[Wish]:
 def _single(chance: random.Random) -> Wish:
     item = _item(chance)
     return Wish(_key(chance), "/generations", item, [item], chance.random() < 0.08)
+
+
+def _batch(chance: random.Random, size: int) -> Wish:
+    items = [_item(chance) for _ in range(size)]
+    return Wish(_key(chance), "/batches", {"items": items, "partial": False}, items, chance.random() < 0.08)
 
 
 def _item(chance: random.Random) -> dict[str, Any]:
