@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import pytest
 from structlog.testing import capture_logs
@@ -50,9 +51,9 @@ def schedulers(world: World, count: int) -> Iterator[list[Running]]:
 
 
 def test_of_two_schedulers_one_works(world: World) -> None:
-    """Regression: J5. Lost attempts are counted once, hints are given once."""
+    """Regression: J5. Lost attempts are counted once, hints are given once, and what has no slot waits on."""
     service, user = world.deps.rpc.as_service(), world.new_user()
-    lost = [world.start(user, "local/slow", seconds=1) for _ in range(4)]  # as many as a user has slots
+    *lost, without_slot = [world.start(user, "local/slow", seconds=1) for _ in range(5)]
     for generation_id in lost:
         rpc.claim_generation(service, generation_id=generation_id, worker="gone", lease_seconds=1)
     world.deps.redis.delete("rq:queue:default")
@@ -67,7 +68,10 @@ def test_of_two_schedulers_one_works(world: World) -> None:
     waiting = world.deps.redis.lrange("rq:queue:default", 0, -1)
     assert len(waiting) == len(set(waiting))
     assert {world.row(generation_id)["failures"] for generation_id in lost} == {1}
-    assert world.figures(user) == (25, 4, 21)
+    row = world.row(without_slot)
+    assert (row["status"], row["failures"], row["dispatch_at"].year) == ("queued", 0, datetime.max.year)
+    assert f"gen-{without_slot}-0".encode() not in waiting
+    assert world.figures(user) == (25, 5, 20)
 
 
 def test_the_other_takes_over_when_the_leader_stops(world: World) -> None:

@@ -12,11 +12,14 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.abc import Buffer
 from psycopg.rows import dict_row
+from psycopg.types.datetime import TimestamptzLoader
 from werkzeug.serving import make_server
 
 from backend.config import load_settings
@@ -29,6 +32,13 @@ from tests.factories import Sql
 
 ROOT = Path(__file__).parents[2]
 Json = dict[str, Any]
+
+
+class _Endless(TimestamptzLoader):
+    """Reads a time that never comes as the last one that Python knows; psycopg refuses it."""
+
+    def load(self, data: Buffer) -> datetime:
+        return datetime.max.replace(tzinfo=UTC) if bytes(data) == b"infinity" else super().load(data)
 
 
 @dataclass
@@ -151,6 +161,7 @@ class World:
     def row(self, generation_id: str) -> Json:
         """Return the whole row."""
         with psycopg.connect(self.database_url, row_factory=dict_row) as connection:
+            connection.adapters.register_loader("timestamptz", _Endless)
             row = connection.execute("select * from public.generations where id = %s", [generation_id]).fetchone()
         assert row is not None
         return row
