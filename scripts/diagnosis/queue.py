@@ -13,7 +13,7 @@ from rq import Queue, Worker
 
 from backend.config import LOOPBACK
 from backend.queue import ALIVE_SECONDS, QUEUES
-from backend.worker.schedule import LOCK, LOCK_SECONDS, LOOK_SECONDS
+from backend.worker.schedule import LOCK
 from scripts.diagnosis.findings import Check, Finding, fail, ok, warn
 from scripts.diagnosis.patient import Patient
 
@@ -79,8 +79,8 @@ def scheduler(patient: Patient) -> list[Finding]:
         left = client.pttl(LOCK) / 1000
     if left < 0:
         return [fail("no scheduler leads: retries, sweeps and the dispatcher stand still", START_SCHEDULER)]
-    silent = LOCK_SECONDS - left
-    if silent > LOCK_SECONDS - LOOK_SECONDS / 2:
+    silent = patient.settings.schedule_lock_seconds - left
+    if silent > patient.settings.schedule_lock_seconds * 5 / 6:  # a leader renews at half of it at the latest
         return [fail(f"the leading scheduler has been silent for {silent:.0f} s", START_SCHEDULER)]
     return [ok(f"one leads, seen {max(silent, 0):.0f} s ago")]
 
