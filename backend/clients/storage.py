@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import IO, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 import httpx
@@ -31,7 +32,7 @@ class Storage:
         """Store a file with the service key; the same path again replaces it."""
         self._put(path, data, content_type, A_YEAR)
 
-    def upload_archive(self, path: str, file: IO[bytes]) -> None:
+    def upload_archive(self, path: str, file: Path) -> None:
         """Store a zip file from disk without reading it into memory; it may be replaced later."""
         self._put(path, file, "application/zip", "0")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
-from typing import IO, Any
+from pathlib import Path, PurePosixPath
+from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
 import structlog
@@ -81,8 +81,10 @@ def build_archive(deps: Deps, batch_id: str) -> None:
         log.info("archive_not_wanted", batch_id=batch_id)
         return
     try:
-        with tempfile.TemporaryFile() as file:
-            size = _pack(deps, wanted["items"], file)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "archive.zip")
+            _pack(deps, wanted["items"], file)
+            size = file.stat().st_size
             deps.storage.upload_archive(wanted["path"], file)
     except (AppError, OSError) as error:
         code = error.code if isinstance(error, AppError) else "disk_full"
@@ -93,8 +95,8 @@ def build_archive(deps: Deps, batch_id: str) -> None:
     log.info("archive_built", batch_id=batch_id, items=len(wanted["items"]), bytes=size)
 
 
-def _pack(deps: Deps, items: Sequence[Json], file: IO[bytes]) -> int:
-    """Write the outputs as 003-0.png, one in memory at a time; returns the size in bytes. What is gone is left out."""
+def _pack(deps: Deps, items: Sequence[Json], file: Path) -> None:
+    """Write the outputs as 003-0.png, one in memory at a time; what is gone is left out."""
     with ZipFile(file, "w", ZIP_STORED) as archive:  # pictures are compressed already
         for item in items:
             for number, path in enumerate(item["outputs"]):
@@ -103,6 +105,3 @@ def _pack(deps: Deps, items: Sequence[Json], file: IO[bytes]) -> int:
                     log.warning("output_is_gone", path=path)
                     continue
                 archive.writestr(f"{item['index']:03d}-{number}{PurePosixPath(path).suffix}", data)
-    size = file.tell()
-    file.seek(0)
-    return size
