@@ -71,7 +71,7 @@ def test_a_batch_of_500_lets_another_users_picture_go_first(world: World) -> Non
 
 
 def test_a_batch_goes_on_when_a_worker_dies_over_it(world: World) -> None:
-    """Its item is queued again on the same hold and slot; every hint is lost with Redis, and every item is paid once."""
+    """Its item is queued again on the same hold and slot; hints are lost with Redis, and every item is paid once."""
     alice = rich(world, 40)
     made = start(world, alice, 6)
     dead = made["items"]["data"][0]["generation_id"]
