@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
     from scripts.storms.storm import Order
 
 
+QUIET_SECONDS = 30.0  # between two lines of progress where no terminal shows it
+
+
 class Reporter:
-    """Steps go to the terminal, or to standard error where the output is JSON; progress to a terminal only."""
+    """Steps go to standard output, or to standard error where that is JSON; progress to standard error."""
 
     def __init__(self, order: Order, *, as_json: bool) -> None:
         self._order, self._as_json = order, as_json
         self._status = Status("", console=Console(stderr=True)) if sys.stderr.isatty() else None
+        self._began = self._told_at = time.monotonic()
 
     def __enter__(self) -> Self:
         if self._status:
@@ -44,10 +49,16 @@ class Reporter:
             display.step(text)
 
     def progress(self, asked: int, of: int, still_open: int, dealt: Counter[str]) -> None:
-        """How far it is; shown on a terminal alone."""
+        """How far it is: all the time on a terminal, now and then in a log."""
+        now = time.monotonic()
+        blows = f", {dealt.total()} blows" if dealt else ""
+        text = f"{asked} of {of} asked for, {still_open} open{blows}"
         if self._status:
-            blows = f", {dealt.total()} blows" if dealt else ""
-            self._status.update(f"{asked} of {of} asked for, {still_open} open{blows}")
+            self._status.update(text)
+        elif now - self._told_at >= QUIET_SECONDS:
+            self._told_at = now
+            sys.stderr.write(f"  {now - self._began:.0f} s: {text}\n")
+            sys.stderr.flush()
 
     def show(
         self, findings: list[Finding], figures: Mapping[str, Any], dealt: Mapping[str, int], weather: Weather

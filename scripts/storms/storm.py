@@ -10,22 +10,22 @@ from typing import Any
 import httpx
 import psycopg
 
-from scripts.local.supabase.keys import Keys
 from scripts.storms import figures
+from scripts.storms.accounts import grant, sign_up
 from scripts.storms.audit import Finding, audit, price_key, rows_of, weather_findings
 from scripts.storms.blows import Blows
 from scripts.storms.orders import Orders
 from scripts.storms.report import Reporter
 from scripts.storms.stack import STORM_SETTINGS, StormStack, throw_away_places
 from scripts.storms.users import User, Weather
-from scripts.storms.wishes import CHOICES, Wish, plan
+from scripts.storms.wishes import CHOICES, Wish, asked_for, plan
 
-SIGN_UP_CREDITS = 25
 POOR = 5  # every fifth user can't afford all wishes
 FAIL_RATE = 0.1  # of the orders
 DROP_RATE = 0.02  # beside those that the wishes ask for; without its webhook each takes a minute to be given up
 CALM_SHARE = 20  # one generation in twenty is asked for before the storm
 OPEN_PER_WORKER = 15
+REST_SECONDS = 2  # a worker still puts its job away when the generation has ended; that is no idling
 SETTLE_SECONDS = 150.0  # a lost hint is told again after a minute, a dead scheduler replaced after half of one
 
 
@@ -97,7 +97,7 @@ class Storm:
         for extra in range(self.order.generations % self.order.users):
             shares[extra] += 1
         for number, share in enumerate(shares):
-            user_id, token = _sign_up(stack, number)
+            user_id, token = sign_up(stack, number)
             wishes = plan(f"{self.order.seed}/wishes/{number}", share)
             self.users[user_id] = User(stack.web_url, token, wishes, self.weather, f"{self.order.seed}/user/{number}")
         someone = next(iter(self.users.values()))
@@ -107,7 +107,7 @@ class Storm:
         }
         for number, (user_id, user) in enumerate(self.users.items()):
             needed = sum(self._price(wish) for wish in user.wishes)
-            self.granted[user_id] = _grant(stack, user_id, needed // 2 if number % POOR == POOR - 1 else needed)
+            self.granted[user_id] = grant(stack, user_id, needed // 2 if number % POOR == POOR - 1 else needed)
 
     def _price(self, wish: Wish) -> int:
         return sum(self.prices[price_key(item["model"], item["params"])] for item in wish.items)
@@ -128,6 +128,7 @@ class Storm:
                 user.wish(wish)
                 self._wait_until_open(stack, 0, 60)
                 done += 1
+        time.sleep(REST_SECONDS)
         lap = meter.lap()
         self.figures["Redis commands per job, inside scripts too"] = round(lap["all"] / max(1, done), 1)
         self.reporter.step(f"idle: counting what asks Redis for {self.order.idle_seconds:.0f} s")
@@ -189,6 +190,7 @@ class Storm:
         told = httpx.get(f"{stack.fal_url}/__requests", timeout=30).raise_for_status().json()
         orders = Orders(stack.connect(), told["requests"])
         findings += orders.findings({row.id for row in rows})
+        self.figures["asked for"] = asked_for(wish for user in self.users.values() for wish in user.asked)
         self.figures["orders at the provider"] = orders.figures() | {"taken": told["accepted"]}
         self.figures["generations"] = dict(Counter(row.status for row in rows))
         self.figures["attempts"] = sum(row.attempt for row in rows)
@@ -212,31 +214,3 @@ class Storm:
     def _check_time(self) -> None:
         if time.monotonic() > self.end_at:
             raise OutOfTime(f"It did not end within {self.order.minutes:g} minutes: give it more, or ask for less.")
-
-
-def _sign_up(stack: StormStack, number: int) -> tuple[str, str]:
-    answer = httpx.post(
-        f"{stack.supabase_url}/auth/v1/signup",
-        json={"email": f"user-{number}@example.com", "password": f"correct horse {number}"},
-        headers={"apikey": stack.keys.publishable_key},
-        timeout=30,
-    ).raise_for_status()
-    return answer.json()["user"]["id"], answer.json()["access_token"]
-
-
-def _grant(stack: StormStack, user_id: str, credits: int) -> int:
-    """Give credits; returns what the user has."""
-    keys: Keys = stack.keys
-    if credits:
-        httpx.post(
-            f"{stack.supabase_url}/rest/v1/rpc/grant_credits",
-            json={
-                "p_user_id": user_id,
-                "p_amount": credits,
-                "p_source": "purchase",
-                "p_idempotency_key": "storm",
-            },
-            headers={"apikey": keys.secret_key},
-            timeout=30,
-        ).raise_for_status()
-    return SIGN_UP_CREDITS + credits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +63,13 @@ def plan(seed: str, generations: int) -> list[Wish]:
         wishes.append(_batch(chance, size) if chance.random() < BATCHES and size > 1 else _single(chance))
         generations -= len(wishes[-1].items)
     return wishes
+
+
+def asked_for(wishes: Iterable[Wish]) -> dict[str, int]:
+    """Return how many generations were asked for one by one, how many in batches, and in how many."""
+    sizes = [(wish.path, len(wish.items)) for wish in wishes]
+    batched = [size for path, size in sizes if path == "/batches"]
+    return {"single": len(sizes) - len(batched), "in batches": sum(batched), "batches": len(batched)}
 
 
 def _single(chance: random.Random) -> Wish:
