@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
 import httpx
+import structlog
 from storage3 import SyncStorageClient
 from storage3.exceptions import StorageApiError
 
 from backend.config import Settings
-from backend.errors import Internal, Unavailable
+from backend.errors import AppError, Internal, PayloadTooLarge, Unavailable
+
+log = structlog.get_logger(__name__)
 
 BUCKET = "images"
 A_YEAR = "31536000"  # an output never changes under its path
@@ -33,8 +36,8 @@ class Storage:
         self._put(path, data, content_type, A_YEAR)
 
     def upload_archive(self, path: str, file: Path) -> None:
-        """Store a zip file from disk without reading it into memory; it may be replaced later."""
-        self._put(path, file, "application/zip", "0")
+        """Store a zip file from disk without reading it into memory."""
+        self._put(path, file, "application/zip", A_YEAR)
 
     def _put(self, path: str, data: Any, content_type: str, cache_seconds: str) -> None:
         options: Any = {"content-type": content_type, "cache-control": cache_seconds, "upsert": "true"}
@@ -55,6 +58,15 @@ class Storage:
             raise _refusal(error) from error
         except httpx.TransportError as error:
             raise Unavailable from error
+
+    def discard(self, paths: Sequence[str]) -> None:
+        """Remove files that nobody points at, if that works now; those that aren't there don't matter."""
+        if not paths:
+            return
+        try:
+            self._client(self._secret, self._secret).from_(BUCKET).remove(list(paths))
+        except (StorageApiError, httpx.TransportError) as error:
+            log.warning("files_left_behind", paths=paths, error=str(error))
 
     def sign(self, paths: Iterable[str], token: str, ttl: int) -> dict[str, str]:
         """Return a signed address per path with the user's own token; what they may not read is left out."""
@@ -90,5 +102,7 @@ class Storage:
         )
 
 
-def _refusal(error: StorageApiError) -> Unavailable | Internal:
+def _refusal(error: StorageApiError) -> AppError:
+    if str(error.status) == "413":
+        return PayloadTooLarge()
     return Unavailable() if str(error.status) in _OUTAGES else Internal()

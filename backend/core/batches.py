@@ -13,7 +13,7 @@ import structlog
 from backend.core.catalog import find_model
 from backend.core.generations import tell_workers
 from backend.deps import Deps
-from backend.errors import AppError, InvalidParams, ModelNotFound, Unavailable
+from backend.errors import AppError, InvalidParams, ModelNotFound, ProviderNotConfigured, Unavailable
 from backend.queue import LOW, RedisError
 from backend.rpc import batches as rpc
 from backend.rpc.client import Caller
@@ -49,7 +49,7 @@ def retry(deps: Deps, caller: Caller, *, batch_id: str, key: str, request_id: st
 def _check(deps: Deps, index: int, item: Mapping[str, Any]) -> None:
     try:
         find_model(deps, item["model"]).check(item["prompt"], item["params"])
-    except (InvalidParams, ModelNotFound) as error:
+    except (InvalidParams, ModelNotFound, ProviderNotConfigured) as error:
         field = f"items.{index}.{error.details.get('field', 'model')}"
         details = {**error.details, "index": index, "field": field}
         raise type(error)(f"items.{index}: {error.message}", **details) from error
@@ -91,8 +91,11 @@ def build_archive(deps: Deps, batch_id: str) -> None:
         log.error("archive_failed", batch_id=batch_id, code=code)
         rpc.finish_batch_archive(service, batch_id=batch_id, error=code)
         return
-    rpc.finish_batch_archive(service, batch_id=batch_id, path=wanted["path"], items=len(wanted["items"]), size=size)
-    log.info("archive_built", batch_id=batch_id, items=len(wanted["items"]), bytes=size)
+    done = {"path": wanted["path"], "items": len(wanted["items"]), "size": size}
+    needless = rpc.finish_batch_archive(service, batch_id=batch_id, **done)
+    log.info("archive_built", batch_id=batch_id, **done)
+    if needless:
+        deps.storage.discard([needless])
 
 
 def _pack(deps: Deps, items: Sequence[Json], file: Path) -> None:

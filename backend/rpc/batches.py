@@ -63,6 +63,9 @@ def finish_batch_archive(
     items: int | None = None,
     size: int | None = None,
     error: str | None = None,
-) -> None:
-    """Say where the archive is and how much it holds, or why there is none."""
-    caller.call("finish_batch_archive", p_batch_id=batch_id, p_path=path, p_items=items, p_bytes=size, p_error=error)
+) -> str | None:
+    """Say where the archive is and how much it holds, or why there is none; returns a file that is needed no more."""
+    needless: str | None = caller.call(
+        "finish_batch_archive", p_batch_id=batch_id, p_path=path, p_items=items, p_bytes=size, p_error=error
+    )
+    return needless

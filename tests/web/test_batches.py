@@ -11,10 +11,13 @@ import pytest
 import rq
 
 from backend import queue as queues
+from backend.app import create_app
 from backend.core import batches
 from backend.errors import Unavailable
+from tests.web.conftest import NOWHERE
 from tests.web.person import Person
 from tests.web.test_errors import check_shape
+from tests.worker.scripted import PICTURE
 from tests.worker.world import World
 
 BATCHES = "/api/v1/batches"
@@ -73,6 +76,7 @@ def test_one_key_is_one_batch(alice: Person, world: World) -> None:
         (item() | {"prompt": "x" * 2001}, 422, "invalid_params", "items.1.prompt"),
         (item() | {"model": "no/such"}, 404, "model_not_found", "items.1.model"),
         (item(width=65), 422, "invalid_params", "items.1.params.width"),
+        (item() | {"model": "fal/flux-schnell"}, 503, "provider_not_configured", "items.1.model"),
         (item(smuggled=1), 422, "invalid_params", "items.1.params.smuggled"),
         (item() | {"index": 7}, 422, "invalid_params", "items.1.index"),
         ("x", 422, "invalid_params", "items.1"),
@@ -83,6 +87,33 @@ def test_a_wrong_item_is_named(alice: Person, wrong: Any, status: int, code: str
     error = check_shape(post(alice, [item(), wrong]), status, code)
     assert error["details"]["field"] == field
     assert alice.available() == 25
+
+
+def test_all_wrong_items_of_a_malformed_request_are_named(alice: Person) -> None:
+    """A client mends them in one go."""
+    error = check_shape(post(alice, [item(), {}, item() | {"prompt": 7}]), 422, "invalid_params")
+    fields = [problem["field"] for problem in error["details"]["problems"]]
+    assert fields == ["items.1.model", "items.1.prompt", "items.2.prompt"]
+
+
+def test_originals_are_put_into_ones_own_folder_and_made_from_there(world: World) -> None:
+    """With the user's own token, straight to storage; nobody else's folder takes a file or gives one to a model."""
+    app = create_app(deps=world.variant(FAL_KEY_1="key-number-one", FAL_QUEUE_URL=f"{NOWHERE}/fal"))
+    alice, bob = (Person(app, world.new_user()) for _ in range(2))
+
+    def put(person: Person, path: str, kind: str = "image/png") -> int:
+        headers = {"Authorization": f"Bearer {person.user.token}", "apikey": world.keys.publishable_key}
+        url = f"{world.supabase.url}/storage/v1/object/{path}"
+        return httpx.post(url, content=PICTURE, headers={**headers, "Content-Type": kind}).status_code
+
+    hers, his = (f"batch-originals/{one.id}/cat.png" for one in (alice, bob))
+    assert (put(alice, hers), put(bob, his)) == (200, 200)
+    assert put(alice, f"batch-originals/{bob.id}/dog.png") >= 400
+    assert put(alice, f"batch-originals/{alice.id}/page.html", "text/html") >= 400
+    good, bad = ({"model": "fal/upscale", "prompt": "larger", "params": {"image": path}} for path in (hers, his))
+    error = check_shape(post(alice, [good, bad]), 422, "invalid_params")
+    assert error["details"]["field"] == "items.1.params.image"
+    assert post(alice, [good, good]).json["credits"]["reserved"] == 4
 
 
 def test_what_is_not_afforded_is_refused_or_told(alice: Person) -> None:
@@ -160,7 +191,7 @@ def test_the_results_come_as_one_file(alice: Person, world: World) -> None:
     batches.build_archive(world.deps, made["id"])
     archive = alice.get(address).json["archive"]
     assert (archive["status"], archive["items"], archive["path"]) == (
-        "ready", 2, f"{alice.user.id}/batches/{made['id']}.zip",
+        "ready", 2, f"{alice.user.id}/batches/{made['id']}/2.zip",
     )  # fmt: skip
     data = httpx.get(archive["url"]).content
     assert len(data) == archive["bytes"]
@@ -173,6 +204,7 @@ def test_the_results_come_as_one_file(alice: Person, world: World) -> None:
     assert alice.ask("POST", f"{address}/archive").json["archive"]["status"] == "building", "there is more now"
     batches.build_archive(world.deps, made["id"])
     assert alice.get(f"{BATCHES}").json["data"][0]["archive"]["items"] == 3
+    assert httpx.get(archive["url"]).status_code == 400, "the smaller one is not kept"
 
 
 def test_without_the_queue_an_archive_is_refused_for_now(alice: Person, world: World) -> None:

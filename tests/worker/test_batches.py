@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import uuid
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,6 +106,23 @@ def test_a_crash_between_commit_and_hint_delays_a_batch_and_loses_nothing(world:
     assert told(world) == [f"gen-{one['generation_id']}-0" for one in data]
 
 
+def test_a_death_right_after_an_item_is_done_keeps_no_slot(world: World) -> None:
+    """The next got its slot in the same transaction; only the hint died with it, and the dispatcher gives one."""
+    alice = rich(world, 40)
+    made = start(world, alice, 5)
+    data, service = made["items"]["data"], world.deps.rpc.as_service()
+    claim = rpc_generations.claim_generation(service, generation_id=data[0]["generation_id"], worker="dead")
+    assert claim is not None
+    done = {"generation_id": claim["id"], "attempt": claim["attempt"], "outputs": []}
+    (following,) = rpc_generations.complete_generation(service, **done)["next"]
+    assert following["id"] == data[4]["generation_id"]
+    assert len(told(world)) == 4
+    world.connection.execute(DUE, [made["id"]])
+    generations.dispatch(world.deps)
+    assert told(world) == [f"gen-{one['generation_id']}-0" for one in data]
+    assert not seen(alice, made)["items"]["data"][4]["waiting"]
+
+
 def finished(world: World, count: int = 3) -> tuple[User, Json]:
     """A batch that is done."""
     alice = rich(world, 40)
@@ -147,6 +167,48 @@ def test_a_worker_that_dies_over_an_archive_leaves_it_to_the_next(
     assert f"zip-{made['id']}" in told(world)
     batches.build_archive(world.deps, made["id"])
     assert seen(alice, made)["archive"]["status"] == "ready"
+
+
+def test_of_two_archives_at_once_the_fuller_one_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slower worker packed fewer results: what it stores late replaces nothing, and is not left lying about."""
+    alice = rich(world, 40)
+    made = start(world, alice, 3)
+    data = made["items"]["data"]
+    world.run(data[0]["generation_id"])
+    batches.ask_for_archive(world.deps, alice.caller, batch_id=made["id"])
+    stored, upload = [], world.deps.storage.upload_archive
+
+    def overtaken(path: str, file: Path) -> None:
+        if not stored:
+            stored.append(path)
+            world.run(data[1]["generation_id"])
+            batches.ask_for_archive(world.deps, alice.caller, batch_id=made["id"])
+            batches.build_archive(world.deps, made["id"])
+        upload(path, file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.deps.storage, "upload_archive", overtaken)
+        batches.build_archive(world.deps, made["id"])
+    archive = seen(alice, made)["archive"]
+    assert (archive["status"], archive["items"]) == ("ready", 2)
+    packed = world.deps.storage.download(archive["path"])
+    assert packed is not None and len(packed) == archive["bytes"]
+    with zipfile.ZipFile(io.BytesIO(packed)) as file:
+        assert len(file.namelist()) == 2
+    assert world.deps.storage.download(stored[0]) is None
+
+
+def test_an_archive_that_storage_finds_too_large_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So its owner knows that asking again does not help."""
+    alice, made = finished(world, 1)
+    batches.ask_for_archive(world.deps, alice.caller, batch_id=made["id"])
+    world.connection.execute("update storage.buckets set file_size_limit = 99 where id = 'images'")
+    try:
+        batches.build_archive(world.deps, made["id"])
+    finally:
+        world.connection.execute("update storage.buckets set file_size_limit = null where id = 'images'")
+    archive = seen(alice, made)["archive"]
+    assert (archive["status"], archive["error"]) == ("failed", "payload_too_large")
 
 
 def test_an_output_that_is_gone_is_left_out(world: World) -> None:
