@@ -22,6 +22,14 @@ def _digits(value: object) -> object:
 Whole = Annotated[int, BeforeValidator(_digits)]
 
 
+def _without_point(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Integer = Annotated[int, BeforeValidator(_without_point)]
+"""An integer of a body: JSON knows one kind of number, and 5.0 is 5."""
+
+
 class Body(BaseModel):
     """A request body: known fields only, and no conversion from one type to another."""
 

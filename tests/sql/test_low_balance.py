@@ -1,10 +1,13 @@
-"""A low balance is told once each time that it falls below the wallet's threshold, which is 5."""
+"""A low balance is told once each time that it falls below the threshold, 5 until the owner says otherwise."""
 
 from __future__ import annotations
 
 import uuid
 
+import pytest
+
 from tests.factories import Json, Sql
+from tests.sql.conftest import refused
 from tests.sql.test_races import Connect, at_once
 
 
@@ -51,6 +54,29 @@ def test_credits_that_expire_are_a_descent(sql: Sql) -> None:
     for _ in range(2):
         sql.as_service("sweep_credits")
     assert told(sql, alice) == [{"balance": 2, "threshold": 5}]
+
+
+def test_the_threshold_is_the_users_own(sql: Sql) -> None:
+    """Somebody else's stays; what was low before it was raised is no descent, and 0 tells only of a debt."""
+    alice, bob = sql.new_user(credits=20), sql.new_user(credits=20)
+    assert sql.as_user(alice, "set_low_balance_threshold", p_credits=15)["low_balance_threshold"] == 15
+    for user in (alice, bob):
+        spend(sql, user, 6)
+    assert (told(sql, alice), told(sql, bob)) == ([{"balance": 14, "threshold": 15}], [])
+    sql.as_user(bob, "set_low_balance_threshold", p_credits=16)
+    assert sql.as_user(bob, "get_credit_balance")["low_balance"] is True
+    spend(sql, bob, 1)
+    sql.as_user(bob, "set_low_balance_threshold", p_credits=0)
+    spend(sql, bob, 13)
+    assert told(sql, bob) == []
+
+
+@pytest.mark.parametrize("credits", [None, -1, 1_000_000_001])
+def test_a_threshold_is_a_number_of_credits(sql: Sql, credits: int | None) -> None:
+    """The refusal names the field as clients know it."""
+    with refused(422, "invalid_params") as data:
+        sql.as_user(sql.new_user(), "set_low_balance_threshold", p_credits=credits)
+    assert data == {"field": "low_balance_threshold"}
 
 
 def test_50_parallel_spends_across_the_threshold_tell_once(connect: Connect) -> None:

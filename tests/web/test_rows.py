@@ -46,6 +46,9 @@ select p.proname, coalesce(p.proargnames[1:p.pronargs], '{}'),
 # What clients are shown: the model in backend/web, and what the web layer adds to a row before it is one.
 SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
     "get_me": ("Me", lambda row: {**row, "email": "somebody@example.test"}),
+    "set_low_balance_threshold": ("Me", lambda row: {**row, "email": "somebody@example.test"}),
+    "list_notices": ("NoticePage", lambda row: row),
+    "mark_notices_read": ("Unread", lambda row: row),
     "get_credit_balance": ("Balance", lambda row: row),
     "get_balance_at": ("BalanceAt", lambda row: row),
     "admin_get_balance_at": ("BalanceAt", lambda row: row),
@@ -138,6 +141,7 @@ class Story:
         self._scheduler()
         self._billing()
         self._promotions()
+        self._notices()
 
     def call(self, name: str, caller: Any, /, **arguments: Json) -> Json:
         """One call; an operation that does not exist (yet) is an error of the story."""
@@ -262,6 +266,15 @@ class Story:
             promo = {"code": code, "credits": 3, "credits_last_days": days, **(bounds if days else {})}
             self.call("admin_create_promo_code", self.admin.caller, **promo)
             self.call("redeem_promo_code", self.user.caller, code=code, idempotency_key=self._key())
+
+    def _notices(self) -> None:
+        me = self.user.caller
+        self.call("set_low_balance_threshold", me, credits=self.call("get_credit_balance", me)["balance"])
+        hold = self.call("reserve_credits", me, amount=1, idempotency_key=self._key())
+        self.call("confirm_reservation", self.service, reservation_id=hold["id"], amount=1)
+        told = self.call("list_notices", me)["data"]
+        self.call("mark_notices_read", me, ids=[told[0]["id"]])
+        self.call("list_notices", me, before=told[0]["id"] + 1, limit=1)
 
     def _billing(self) -> None:
         me, service = self.user.caller, self.service

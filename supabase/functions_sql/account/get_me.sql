@@ -1,5 +1,5 @@
--- get_me() -> jsonb      called by: backend/rpc/account.py as the user
--- {id, display_name, avatar_path, marketing_consent, role, created_at, credits}; role is null for ordinary users.
+-- get_me() -> jsonb      called by: backend/rpc/account.py as the user, set_low_balance_threshold
+-- {id, display_name, avatar_path, marketing_consent, low_balance_threshold, role, created_at, credits}; role is null for ordinary users.
 -- Refuses: unauthenticated 401 · user_not_found 404
 create or replace function private.get_me()
 returns jsonb
@@ -19,6 +19,7 @@ begin
   return jsonb_build_object(
     'id', p.user_id, 'display_name', p.display_name, 'avatar_path', p.avatar_path,
     'marketing_consent', p.marketing_consent,
+    'low_balance_threshold', (select w.low_balance_threshold from public.wallets w where w.user_id = v_user_id),
     'role', (select r.role from private.user_roles r where r.user_id = v_user_id),
     'created_at', private.rfc3339(p.created_at), 'credits', v_credits);
 end
