@@ -30,6 +30,7 @@ class Orders:
     def __init__(self, connection: psycopg.Connection[Any], requests: list[Order]) -> None:
         self._known = {(row[0], row[1]): (row[2], row[3]) for row in connection.execute(KNOWN.encode()).fetchall()}
         self._claims = {(row[0], row[1]): row[2] for row in connection.execute(CLAIMS.encode()).fetchall()}
+        self._untold = sum(order["attempt"] is None for order in requests)  # of those nothing could be said
         self._billed: dict[str, list[Order]] = defaultdict(list)
         for order in sorted(requests, key=lambda order: order["taken_at"]):
             if order["billed"]:
@@ -40,6 +41,7 @@ class Orders:
         return [
             Finding("resumable requests paid twice", len(self._again(resumable=True)), 0),
             Finding("orders that no generation holds credits for", len(set(self._billed) - generations), 0),
+            Finding("orders that don't tell their attempt", self._untold, 0),
         ]
 
     def figures(self) -> dict[str, int]:

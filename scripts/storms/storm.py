@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import psycopg
 
-from scripts.storms import figures
+from scripts.storms import calm, figures
 from scripts.storms.accounts import grant, sign_up
 from scripts.storms.audit import Finding, audit, price_key, rows_of, weather_findings
 from scripts.storms.blows import Blows
@@ -25,7 +25,6 @@ FAIL_RATE = 0.1  # of the orders
 DROP_RATE = 0.02  # beside those that the wishes ask for; without its webhook each takes a minute to be given up
 CALM_SHARE = 20  # one generation in twenty is asked for before the storm
 OPEN_PER_WORKER = 15
-REST_SECONDS = 2  # a worker still puts its job away when the generation has ended; that is no idling
 SETTLE_SECONDS = 150.0  # a lost hint is told again after a minute, a dead scheduler replaced after half of one
 
 
@@ -114,31 +113,12 @@ class Storm:
 
     def _calm(self, stack: StormStack) -> None:
         """Single generations one after the other, with the settings of production: what waiting and Redis cost."""
-        self.reporter.step("calm: single generations, one after the other")
-        meter = figures.RedisMeter(stack.valkey.url)
-        users = list(self.users.values())
-        count = max(5, self.order.generations // CALM_SHARE)
-        done = 0
-        for number in range(count):
-            user = users[number % len(users)]
-            if user.wishes and user.wishes[0].path == "/generations":
-                wish = user.wishes.pop(0)
-                wish.regretted = False
-                user.asked.append(wish)
-                user.wish(wish)
-                self._wait_until_open(stack, 0, 60)
-                done += 1
-        time.sleep(REST_SECONDS)
-        lap = meter.lap()
-        self.figures["Redis commands per job, inside scripts too"] = round(lap["all"] / max(1, done), 1)
-        self.reporter.step(f"idle: counting what asks Redis for {self.order.idle_seconds:.0f} s")
-        time.sleep(self.order.idle_seconds)
-        lap = meter.lap()
-        minute = 60 / lap["seconds"]
-        self.figures["Redis commands per idle minute"] = {
-            "one worker": round(lap["workers"] * minute / self.order.workers, 1),
-            "scheduler": round((lap["all"] - lap["workers"]) * minute, 1),
-        }
+        users, count = list(self.users.values()), max(5, self.order.generations // CALM_SHARE)
+
+        def work() -> int:
+            return calm.one_after_the_other(users, count, lambda: self._wait_until_open(stack, 0, 60))
+
+        self.figures |= calm.measure(stack, work, self.order.idle_seconds, self.reporter.step)
 
     def _storm(self, stack: StormStack) -> Counter[str]:
         """Strike until all users have what they asked for, or an answer why not."""
