@@ -43,6 +43,7 @@ def connect(url: str, *, seconds: float = 1.0) -> Redis:
         socket_keepalive=True,
         socket_keepalive_options=_keepalive(),
         health_check_interval=0,
+        driver_info=None,  # each work horse would introduce its library on four connections: eight commands a job
     )
 
 

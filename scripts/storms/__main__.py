@@ -26,9 +26,11 @@ EXPECTED = (
 )
 
 EXAMPLES = """examples:
-  scripts/chaos                                       300 generations, a minute or two
-  scripts/chaos --generations 5000 --minutes 45       the long run
+  scripts/chaos                                       300 generations, two minutes or three
+  scripts/chaos --generations 5000 --minutes 90       the long run
   scripts/chaos --seed 7 --json > receipt.json        the same wishes and the same order of blows as any run with seed 7
+  scripts/chaos --calm --generations 200              no storm: how long generations wait, what Redis is asked
+  scripts/chaos --spoil "update public.wallets set balance = balance + 1"     ends with 1: the checks can fail
 """
 
 
@@ -46,6 +48,8 @@ def main(arguments: Sequence[str]) -> int:
         minutes=options.minutes,
         idle_seconds=options.idle_seconds,
         hurry=options.hurry,
+        calm=options.calm,
+        spoil=options.spoil,
         keep=options.keep,
     )
     try:
@@ -82,6 +86,15 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--hurry", action="store_true", help="let the minute after which a lost hint is told again pass at once"
+    )
+    parser.add_argument(
+        "--calm", action="store_true", help="no blows, and a provider that behaves: how fast this machine is"
+    )
+    parser.add_argument(
+        "--spoil",
+        default="",
+        metavar="SQL",
+        help="run this in the throw-away database before the books are checked, to see the checks fail",
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--keep", action="store_true", help="keep the folder with data and logs, and say where it is")

@@ -123,12 +123,13 @@ def _requests(rows: list[Row], wishes: list[Wish]) -> list[Finding]:
     ]
 
 
-def weather_findings(weather: Weather, dealt: Mapping[str, int]) -> list[Finding]:
-    """Return what is to be said about the storm itself."""
-    return [
-        Finding("answers 500", weather.met["500"], 0),
-        Finding("kinds of blow never dealt", sorted(set(KINDS) - {kind for kind, count in dealt.items() if count}), []),
-    ]
+def weather_findings(weather: Weather, dealt: Mapping[str, int] | None) -> list[Finding]:
+    """Return what is to be said about the storm itself; `dealt` is None when there was none."""
+    findings = [Finding("answers 500", weather.met["500"], 0)]
+    if dealt is not None:
+        missing = sorted(set(KINDS) - {kind for kind, count in dealt.items() if count})
+        findings.append(Finding("kinds of blow never dealt", missing, []))
+    return findings
 
 
 def price_key(model: str, params: Mapping[str, Any]) -> str:

@@ -53,6 +53,8 @@ class Order:
     minutes: float
     idle_seconds: float
     hurry: bool
+    calm: bool
+    spoil: str
     keep: bool
 
 
@@ -80,11 +82,14 @@ class Storm:
                 began = self._now(stack)
                 self._calm(stack)
                 calm_ended = self._now(stack)
-                dealt = self._storm(stack)
+                dealt = self._load(stack)
                 ended = self._now(stack)
                 self._settle(stack)
-                self.figures["enqueue to start, calm"] = figures.waits(stack, began, calm_ended)
-                self.figures["enqueue to start, storm"] = figures.waits(stack, calm_ended, ended)
+                self.figures["enqueue to start, one by one"] = figures.waits(stack, began, calm_ended)
+                together = "all users at once" if self.order.calm else "storm"
+                self.figures[f"enqueue to start, {together}"] = figures.waits(stack, calm_ended, ended)
+                if self.order.spoil:
+                    stack.patiently(self.order.spoil)
                 findings = self._audit(stack, dealt)
         self.reporter.show(findings, self.figures, dealt, self.weather)
         return all(finding.sound for finding in findings)
@@ -97,7 +102,7 @@ class Storm:
             shares[extra] += 1
         for number, share in enumerate(shares):
             user_id, token = sign_up(stack, number)
-            wishes = plan(f"{self.order.seed}/wishes/{number}", share)
+            wishes = plan(f"{self.order.seed}/wishes/{number}", share, fates=not self.order.calm)
             self.users[user_id] = User(stack.web_url, token, wishes, self.weather, f"{self.order.seed}/user/{number}")
         someone = next(iter(self.users.values()))
         self.prices = {
@@ -120,30 +125,38 @@ class Storm:
 
         self.figures |= calm.measure(stack, work, self.order.idle_seconds, self.reporter.step)
 
-    def _storm(self, stack: StormStack) -> Counter[str]:
-        """Strike until all users have what they asked for, or an answer why not."""
+    def _load(self, stack: StormStack) -> Counter[str]:
+        """Let all users ask for what they wish, and strike until they have it or an answer why not."""
+        blows = None if self.order.calm else self._unleash(stack)
+        self.reporter.step("storm" if blows else "all users at once, and no storm")
+        for user in self.users.values():
+            user.start()
+        while any(user.busy for user in self.users.values()) or (blows and not blows.all_dealt and self.weather.open):
+            self._check_time()
+            stack.keep_running()
+            if blows:
+                blows.look()
+            self.weather.open = self._count_open(stack)
+            dealt = blows.dealt if blows else Counter[str]()
+            self.reporter.progress(self._asked(), self.order.generations, self.weather.open, dealt)
+            time.sleep(0.1)
+        if blows:
+            blows.cease()
+        return blows.dealt if blows else Counter()
+
+    def _unleash(self, stack: StormStack) -> Blows:
+        """Make ready what is to be struck: short leases, and a provider that misbehaves."""
         stack.change_settings(STORM_SETTINGS)
+        self.figures["worker settings in the storm"] = STORM_SETTINGS
         lost_answers = 0 if self.order.hurry else DROP_RATE
         unruly = {"fail_rate": FAIL_RATE, "drop_rate": lost_answers, "seed": self.order.seed}
         httpx.post(f"{stack.fal_url}/__control", json=unruly).raise_for_status()
         stack.supervisor.tell = lambda text: None  # the blows are counted instead
-        self.reporter.step("storm")
-        blows = Blows(stack, f"{self.order.seed}/blows")
-        for user in self.users.values():
-            user.start()
-        while any(user.busy for user in self.users.values()) or (not blows.all_dealt and self.weather.open):
-            self._check_time()
-            stack.keep_running()
-            blows.look()
-            self.weather.open = self._count_open(stack)
-            self.reporter.progress(self._asked(), self.order.generations, self.weather.open, blows.dealt)
-            time.sleep(0.1)
-        blows.cease()
-        return blows.dealt
+        return Blows(stack, f"{self.order.seed}/blows")
 
     def _settle(self, stack: StormStack) -> None:
         """Give it time to settle by itself; nobody helps."""
-        self.reporter.step("the storm is over: settling")
+        self.reporter.step("everything is asked for: settling")
         if self.order.hurry:
             stack.patiently(CLOCK_AHEAD)
         began = time.monotonic()
@@ -175,8 +188,7 @@ class Storm:
         self.figures["generations"] = dict(Counter(row.status for row in rows))
         self.figures["attempts"] = sum(row.attempt for row in rows)
         self.figures["failed with"] = dict(Counter(row.error for row in rows if row.status == "failed"))
-        self.figures["worker settings in the storm"] = STORM_SETTINGS
-        return findings + weather_findings(self.weather, dealt)
+        return findings + weather_findings(self.weather, None if self.order.calm else dealt)
 
     def _asked(self) -> int:
         return sum(len(wish.items) for user in self.users.values() for wish in user.asked)

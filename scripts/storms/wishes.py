@@ -54,13 +54,13 @@ class Wish:
             self.refused.append(f"{status} {answer['error']['code']}")
 
 
-def plan(seed: str, generations: int) -> list[Wish]:
-    """Return the wishes of one user, for exactly so many generations."""
+def plan(seed: str, generations: int, *, fates: bool = True) -> list[Wish]:
+    """Return the wishes of one user, for exactly so many generations; `fates` lets fal be told to misbehave."""
     chance = random.Random(seed)  # noqa: S311 - a storm is to be repeatable
     wishes: list[Wish] = []
     while generations > 0:
         size = min(generations, chance.randint(2, MOST_ITEMS))
-        wishes.append(_batch(chance, size) if chance.random() < BATCHES and size > 1 else _single(chance))
+        wishes.append(_batch(chance, size, fates) if chance.random() < BATCHES and size > 1 else _single(chance, fates))
         generations -= len(wishes[-1].items)
     return wishes
 
@@ -72,20 +72,20 @@ def asked_for(wishes: Iterable[Wish]) -> dict[str, int]:
     return {"single": len(sizes) - len(batched), "in batches": sum(batched), "batches": len(batched)}
 
 
-def _single(chance: random.Random) -> Wish:
-    item = _item(chance)
+def _single(chance: random.Random, fates: bool) -> Wish:
+    item = _item(chance, fates)
     return Wish(_key(chance), "/generations", item, [item], chance.random() < 0.08)
 
 
-def _batch(chance: random.Random, size: int) -> Wish:
-    items = [_item(chance) for _ in range(size)]
+def _batch(chance: random.Random, size: int, fates: bool) -> Wish:
+    items = [_item(chance, fates) for _ in range(size)]
     return Wish(_key(chance), "/batches", {"items": items, "partial": False}, items, chance.random() < 0.08)
 
 
-def _item(chance: random.Random) -> dict[str, Any]:
+def _item(chance: random.Random, fates: bool) -> dict[str, Any]:
     model, params, _ = chance.choices(CHOICES, [weight for _, _, weight in CHOICES])[0]
     fate = chance.choices([fate for fate, _ in FATES], [weight for _, weight in FATES])[0]
-    told = f" [fal:{fate}]" if fate and model.startswith("fal/") else ""
+    told = f" [fal:{fate}]" if fates and fate and model.startswith("fal/") else ""
     return {"model": model, "prompt": f"a lighthouse in storm {chance.randrange(1000)}{told}", "params": params}
 
 

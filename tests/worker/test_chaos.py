@@ -34,6 +34,21 @@ def test_a_storm_loses_and_doubles_nothing() -> None:
     assert told["figures"]["orders at the provider"]["billed"] > 100
 
 
+@pytest.mark.timeout(240)
+def test_books_that_are_spoilt_end_it_with_1() -> None:
+    """A credit from nowhere, put in just before the books are checked: the program can fail, and names what differs."""
+    small = ("--calm", "--generations=5", "--users=2", "--workers=1", "--idle-seconds=0.1", "--minutes=3", "--json")
+    run = chaos(*small, "--spoil=update public.wallets set balance = balance + 1")
+    assert run.returncode == 1, run.stdout + run.stderr
+    told: dict[str, Any] = json.loads(run.stdout)
+    assert {finding["name"] for finding in told["findings"] if not finding["ok"]} == {
+        "trial balance difference",
+        "problems found by verify_ledger",
+        "wallets that differ from what their user was given and delivered",
+    }
+    assert set(told["figures"]["generations"]) <= {"succeeded", "failed"}
+
+
 def test_a_seed_repeats_its_wishes() -> None:
     """The same keys, prompts and cancels; another seed wishes for something else."""
     assert plan("1/wishes/0", 40) == plan("1/wishes/0", 40) != plan("2/wishes/0", 40)

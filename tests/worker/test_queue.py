@@ -64,6 +64,11 @@ def test_an_emptied_redis_takes_the_hint_again(redis: Redis) -> None:
     assert Queue(redis).enqueue_generation(GENERATION, 0, None)
 
 
+def test_a_connection_does_not_introduce_its_library(redis: Redis) -> None:
+    """Every work horse opens several, and some hosted Redis are billed by the command."""
+    assert redis.client_info()["lib-name"] == ""
+
+
 def test_a_hint_costs_few_commands(redis: Redis) -> None:
     """Some hosted Redis are billed by the command."""
     Queue(redis).enqueue_generation(str(uuid.uuid4()), 0, None)
