@@ -24,6 +24,7 @@ from scripts.diagnosis import (
     report,
     tokens,
     variables,
+    watch,
 )
 from scripts.diagnosis.findings import Check, Finding, diagnose
 from scripts.diagnosis.patient import Patient
@@ -32,7 +33,7 @@ from scripts.local.places import DEFAULT_HOME
 
 EPILOG = """
 Without --url it examines the environment that Scrip's own processes would get: variables, Supabase project, database,
-access, books, queue, clocks. With DATABASE_URL set it looks into the database too. It changes nothing.
+access, books, queue, alerts, clocks. With DATABASE_URL set it looks into the database too. It changes nothing.
 With --url it examines a deployed backend from outside, and needs no variable.
 
   python scripts/doctor.py                                  the variables of this shell
@@ -78,7 +79,7 @@ def checks_for(patient: Patient) -> list[Check]:
     return [
         *(*variables.CHECKS, *project.CHECKS, *tokens.CHECKS, *providers.CHECKS),
         *(*of_database, *access.CHECKS, *books.CHECKS),
-        *(*queue.CHECKS, *clocks.CHECKS),
+        *(*queue.CHECKS, *watch.CHECKS, *clocks.CHECKS),
     ]
 
 

@@ -25,6 +25,11 @@ MENDS = {
     "redis": "REDIS_URL of the backend: is Redis up, and may the backend reach it?",
     "jwks": "SUPABASE_URL of the backend: its JWKS must be reachable and list a key.",
 }
+# It serves without these, but work waits.
+DEGRADED = {
+    "workers": "Start one: python -m backend.worker",
+    "scheduler": "Start one: python -m backend.worker.schedule. If one runs: GET /api/v1/admin/schedule, and its log.",
+}
 HEADERS = {"x-content-type-options": "nosniff"}
 SPILLED = ("Traceback (most recent call last)", "werkzeug.debug", "__debugger__", "psycopg.", "site-packages")
 
@@ -63,7 +68,9 @@ def ready(patient: Patient) -> list[Finding]:
     """Every part that the backend needs answers it."""
     answer = _get(patient, "/ready")
     if answer.status_code == 200:
-        return [ok(", ".join(body(answer).get("checks", {})) or "yes")]
+        checks = body(answer).get("checks", {})
+        degraded = [name for name in body(answer).get("degraded", []) if name in DEGRADED]
+        return [warn(f"{name}: {checks.get(name)}", DEGRADED[name]) for name in degraded] or [ok(", ".join(checks))]
     details = body(answer).get("error", {}).get("details") or {}
     checks = details.get("checks", {}) if isinstance(details, dict) else {}
     bad = {name: state for name, state in checks.items() if state != "ok"}
@@ -136,6 +143,20 @@ def security_headers(patient: Patient) -> list[Finding]:
     return [ok(", ".join(HEADERS))]
 
 
+def metrics(patient: Patient) -> list[Finding]:
+    """The figures of the installation are not for strangers."""
+    answer = _get(patient, "/metrics")
+    if answer.status_code in (401, 403):
+        return [ok("refused without a token")]
+    if answer.status_code != 200:
+        return [fail(f"/metrics answers {said(answer)}", "See the backend's log.")]
+    if urlsplit(patient.url).hostname in LOOPBACK:
+        return [ok("open to this machine")]
+    return [
+        warn("/metrics can be read from here without a token", "Unless this is its own network, set METRICS_TOKEN.")
+    ]
+
+
 def models(patient: Patient) -> list[Finding]:
     """There is something to generate with."""
     answer = _get(patient, "/api/v1/generations/models/supported")
@@ -198,6 +219,7 @@ CHECKS = (
     Check("errors", "Backend", errors, needs=("health",)),
     Check("cors", "Backend", cors, needs=("health",)),
     Check("security headers", "Backend", security_headers, needs=("health",)),
+    Check("metrics", "Backend", metrics, needs=("health",)),
     Check("models", "Backend", models, needs=("health",), because=("ready",)),
     Check("clock of the backend", "Backend", backend_clock, needs=("health",)),
 )

@@ -12,6 +12,7 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from rq import Queue, Worker
 
 from backend.config import LOOPBACK
+from backend.control import Control
 from backend.queue import ALIVE_SECONDS, QUEUES
 from backend.worker.schedule import LOCK
 from scripts.diagnosis.findings import Check, Finding, fail, ok, warn
@@ -61,15 +62,18 @@ def worker(patient: Patient) -> list[Finding]:
         workers = Worker.all(connection=client)
         suspended = bool(client.exists(SUSPENDED))
         now = datetime.fromtimestamp(client.time()[0], UTC)  # not ours, which may be what is wrong
+        leaving = Control(client).orders().draining
     alive = [one for one in workers if _is_fresh(one, now) and not _is_gone(one, patient)]
     if not alive:
         dead = f"; {len(workers)} that died are still listed" if workers else ""
         return [fail(f"no worker is alive{dead}", START_WORKER)]
     if suspended:
         return [fail("the workers are told to pause (rq suspend)", "rq resume --url $REDIS_URL")]
-    unserved = [name for name in QUEUES if not any(name in one.queue_names() for one in alive)]
+    staying = [one for one in alive if one.name not in leaving]
+    unserved = [name for name in QUEUES if not any(name in one.queue_names() for one in staying)]
     if unserved:
-        return [fail(f"no worker listens on {', '.join(unserved)}", START_WORKER)]
+        drained = f" ({len(alive) - len(staying)} that drain take nothing new)" if len(staying) < len(alive) else ""
+        return [fail(f"no worker listens on {', '.join(unserved)}{drained}", START_WORKER)]
     return [ok(f"{len(alive)} alive, {sum(one.get_state() == 'busy' for one in alive)} busy")]
 
 
@@ -97,6 +101,15 @@ def queues(patient: Patient) -> list[Finding]:
     return [ok(waiting or "empty")]
 
 
+def pauses(patient: Patient) -> list[Finding]:
+    """No queue is paused and forgotten."""
+    with patient.redis() as client:
+        paused = sorted(Control(client).orders().paused)
+    mend = "Once the reason is gone, as an admin: POST /api/v1/admin/queues/{}/resume"
+    found = [warn(f"{name} is paused: what waits there keeps its credits held", mend.format(name)) for name in paused]
+    return found or [ok("none paused")]
+
+
 def _is_fresh(one: Any, now: datetime) -> bool:
     seen = one.last_heartbeat
     return seen is not None and (now - seen.astimezone(UTC)).total_seconds() < ALIVE_SECONDS
@@ -122,4 +135,5 @@ CHECKS = (
     Check("worker", "Queue", worker, needs=("redis",)),
     Check("scheduler", "Queue", scheduler, needs=("redis",)),
     Check("queues", "Queue", queues, needs=("redis",), because=("worker",)),
+    Check("pauses", "Queue", pauses, needs=("redis",)),
 )

@@ -12,6 +12,7 @@ import pytest
 
 from scripts.local.postgres import Postgres
 from scripts.migrate import Options, Result, up
+from tests.scripts.doctors import Clinic, sound_clinic
 
 FUNCTION = """-- {name}() -> text
 create or replace function public.{name}()
@@ -52,6 +53,13 @@ class Checkout:
 
 
 Up = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def clinic(postgres: Postgres, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+    """Everything that the doctor looks at runs, and nothing is wrong."""
+    with sound_clinic(postgres, template, tmp_path_factory.mktemp("clinic")) as clinic:
+        yield clinic
 
 
 @pytest.fixture

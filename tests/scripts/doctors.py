@@ -92,12 +92,12 @@ def only(findings: list[Finding], check: str) -> str:
 
 
 @contextmanager
-def serving(app: Wsgi) -> Iterator[str]:
+def serving(app: Wsgi, host: str = "127.0.0.1") -> Iterator[str]:
     """Serve a WSGI application in a thread."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = make_server(host, 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://{host}:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
@@ -118,6 +118,7 @@ def sound_clinic(postgres: Postgres, template: str, folder: Path) -> Iterator[Cl
             "REDIS_URL": valkey.url,
             "SITE_URL": ORIGIN,
             "CORS_ORIGINS": ORIGIN,
+            "SCHEDULE_ALERT_SECONDS": "3600",  # so that no incident of a test ends before it was looked at
             **fal.environ,
         }
         world = World(postgres.url("clinic"), postgres.url("postgres", SUPERUSER), environ, keys, supabase, folder)
@@ -134,13 +135,19 @@ def sound_clinic(postgres: Postgres, template: str, folder: Path) -> Iterator[Cl
 def start_worker(world: World) -> None:
     """Start a worker, and wait until Redis shows it."""
     world.spawn_worker()
-    eventually(lambda: world.deps.redis.scard("rq:workers"), seconds=20)
+    eventually(lambda: world.deps.redis.scard("rq:workers"), seconds=60)
 
 
 def start_scheduler(world: World) -> None:
-    """Start a scheduler, and wait until it leads."""
+    """Start a scheduler, and wait until it leads and has done everything once."""
     world.spawn_scheduler()
-    eventually(lambda: world.deps.redis.exists("scrip:scheduler"), seconds=20)
+    eventually(lambda: world.deps.redis.exists("scrip:scheduler"), seconds=60)
+    jobs = "select count(*) filter (where last_outcome is not null), count(*) from private.scheduled_jobs where planned"
+    eventually(lambda: _all_done(*world.connection.execute(jobs).fetchone()), seconds=60)
+
+
+def _all_done(done: int, planned: int) -> bool:
+    return done == planned > 0
 
 
 def _by_check(findings: list[Finding], state: str) -> dict[str, list[str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import LiteralString
@@ -17,7 +16,6 @@ from scripts.diagnosis import command
 from scripts.diagnosis.patient import Patient
 from scripts.local.environment import noted
 from scripts.local.places import demo_email
-from scripts.local.postgres import Postgres
 from scripts.local.supabase import Settings, create_app
 from scripts.local.supabase.keys import make_keys
 from tests.scripts.doctors import (
@@ -26,7 +24,6 @@ from tests.scripts.doctors import (
     only,
     serving,
     skipped,
-    sound_clinic,
     start_scheduler,
     start_worker,
     warned,
@@ -35,20 +32,13 @@ from tests.scripts.doctors import (
 NOWHERE = "127.0.0.1:9"
 
 
-@pytest.fixture(scope="module")
-def clinic(postgres: Postgres, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
-    """Everything runs, and nothing is wrong."""
-    with sound_clinic(postgres, template, tmp_path_factory.mktemp("clinic")) as clinic:
-        yield clinic
-
-
 def test_a_sound_environment_is_all_green_within_seconds(clinic: Clinic) -> None:
     """Every check says ok, the token hook's too, and none is skipped."""
     started = time.monotonic()
     found = clinic.examine(hook=True)
     sys.stdout.write(f"the doctor took {time.monotonic() - started:.2f} s\n")
     assert {one.state for one in found} == {"ok"}, [one for one in found if one.state != "ok"]
-    assert len(found) == 26
+    assert len(found) == 36
 
 
 def test_the_local_stack_is_examined_with_its_own_variables_and_a_demo_account(

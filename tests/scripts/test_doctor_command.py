@@ -14,7 +14,19 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from scripts.diagnosis import access, books, clocks, database, outside, project, queue, tokens, variables
+from scripts.diagnosis import (
+    access,
+    books,
+    clocks,
+    database,
+    outside,
+    project,
+    providers,
+    queue,
+    tokens,
+    variables,
+    watch,
+)
 from scripts.diagnosis.command import main
 from scripts.diagnosis.expected import expected_access
 from scripts.diagnosis.findings import Check, Finding, diagnose, fail, ok
@@ -35,7 +47,7 @@ ENVIRON = {
     "DATABASE_URL": f"postgresql://postgres:unseen3@{NOWHERE}/postgres",
     "SITE_URL": "http://127.0.0.1:3000",
 }
-MODULES = (access, books, clocks, database, outside, project, queue, tokens, variables)
+MODULES = (access, books, clocks, database, outside, project, providers, queue, tokens, variables, watch)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from flask import Flask
 from werkzeug.wrappers import Response
 
 from backend.app import create_app
+from backend.rpc.scheduler import plan_scheduled_jobs
 from scripts.diagnosis import command
 from scripts.diagnosis.findings import Finding
 from scripts.diagnosis.patient import Patient
@@ -46,8 +48,12 @@ def world(
 
 @pytest.fixture
 def app(world: World) -> Flask:
-    """A backend."""
+    """A backend, with somebody who works and a clock that runs."""
     world.deps.redis.flushall()
+    world.deps.redis.sadd("rq:workers", "rq:worker:test")
+    world.deps.redis.set("rq:worker:test", "")
+    world.connection.execute("delete from private.scheduled_jobs")
+    plan_scheduled_jobs(world.deps.rpc.as_service(), jobs=[{"name": "sweep", "interval_seconds": 10}])
     return create_app(deps=world.deps)
 
 
@@ -101,6 +107,26 @@ def test_a_part_that_the_backend_lacks_is_named(app: Flask, world: World) -> Non
     assert "redis" in only(examine(lacking), "ready")
     with world.supabase.outage("/rest/v1"):
         assert "database" in only(examine(app), "ready")
+
+
+def test_what_only_makes_work_wait_is_told(app: Flask, world: World) -> None:
+    """It serves; nobody works, and the clock stands still."""
+    world.deps.redis.delete("rq:worker:test")
+    world.connection.execute("update private.scheduled_jobs set planned_at = now() - interval '1 hour'")
+    found = examine(app)
+    assert not blamed(found)
+    workers, scheduler = warned(found)["ready"]
+    assert workers == "workers: none alive"
+    assert scheduler.startswith("scheduler: late: sweep by 35")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs an address of this machine that is not 127.0.0.1")
+def test_figures_that_anybody_may_read_are_told(world: World) -> None:
+    """From an address that is not known to be this very machine."""
+    for token, told in ((None, ["/metrics can be read from here without a token"]), ("a-token-that-is-long", None)):
+        app = create_app(deps=world.variant(**{"METRICS_TOKEN": token} if token else {}))
+        with serving(app, "127.0.0.2") as url:
+            assert warned(command.examine(Patient({}, url=url))).get("metrics") == told
 
 
 def test_pages_that_may_not_call_and_pages_that_should_not_are_named(app: Flask) -> None:
