@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from contextlib import ExitStack
@@ -395,7 +396,8 @@ def test_a_redis_that_forgets_is_named(clinic: Clinic) -> None:
 def test_a_clock_that_is_wrong_is_named(clinic: Clinic, ahead: int) -> None:
     """Once, although two others show it; and workers are not called dead for it."""
     found = clinic.look_at(Patient(clinic.environ, now=lambda: time.time() + ahead))
-    assert ("300 s ahead" if ahead > 0 else "300 s behind") in only(found, "clock of Supabase")
+    side = "ahead of" if ahead > 0 else "behind"
+    assert re.search(rf"\b(29|30|31)\d s {side}", only(found, "clock of Supabase")), "a busy machine answers late"
 
 
 def test_addresses_that_do_not_fit_are_told(clinic: Clinic) -> None:
