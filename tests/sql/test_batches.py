@@ -24,6 +24,22 @@ begin
   return null;
 end $$;
 """
+# What somebody owns, without ids and times; a lot is named by what it was when it came in.
+BOOKS = {
+    "ledger": """
+      select t.kind, t.amount, t.balance_after, t.contra,
+        (select array_agg(array[g.amount, (l ->> 'amount')::bigint] order by n)
+         from jsonb_array_elements(t.lots) with ordinality x (l, n)
+           join credit_grants g on g.id = (l ->> 'grant_id')::uuid)
+      from credit_transactions t join wallets w on w.id = t.wallet_id where w.user_id = %s order by t.id""",
+    "lots": """
+      select g.source, g.amount, g.remaining from credit_grants g join wallets w on w.id = g.wallet_id
+      where w.user_id = %s order by g.created_at, g.amount""",
+    "holds": """
+      select r.status, r.amount, r.confirmed_amount, r.late_settle, count(*)
+      from credit_reservations r join wallets w on w.id = r.wallet_id
+      where w.user_id = %s group by 1, 2, 3, 4 order by 1""",
+}
 WATCHED = ("wallets", "credit_grants", "credit_reservations", "generations", "credit_transactions")
 
 
@@ -68,6 +84,31 @@ def test_a_batch_of_500_is_one_update_of_the_wallet(sql: Sql) -> None:
     assert counted == {}
     assert made["counts"]["queued"] == 500 and made["credits"] == {"reserved": 2000, "charged": 0}
     assert sql.balance(alice) == (2100, 2000, 100)
+    assert sound(sql)
+
+
+def test_a_batch_leaves_the_books_of_as_many_singles(sql: Sql) -> None:
+    """Same lots burnt in the same order, same ledger, same balance, when some fail and the rest is canceled."""
+    books = []
+    for in_batch in (True, False):
+        user = sql.new_user(credits=30)
+        sql.grant(user, 11, lasts=3600)
+        sql.grant(user, 7, source="promotion")
+        if in_batch:
+            ids = [item["generation_id"] for item in batch(sql, user, 12)["items"]["data"]]
+        else:
+            ids = [sql.generate(user)["id"] for _ in range(12)]
+        held = sql.balance(user)
+        for n, generation_id in enumerate(ids[:9]):
+            run(sql, {"generation_id": generation_id}, fails=n in (1, 2, 6))
+        for generation_id in ids[9:]:
+            sql.as_user(user, "cancel_generation", p_generation_id=generation_id)
+        books.append(
+            (held, sql.balance(user), *(sql.connection.execute(BOOKS[what], [user]).fetchall() for what in BOOKS))
+        )
+    assert books[0] == books[1]
+    assert books[0][:2] == ((48, 48, 0), (24, 0, 24))
+    assert len(books[0][2]) == 3 + 6
     assert sound(sql)
 
 

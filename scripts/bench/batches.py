@@ -1,0 +1,121 @@
+"""Compare a batch with single generations: `.venv/bin/python -m scripts.bench.batches`.
+
+Both are called as PostgREST calls them, as the user and one transaction each, on a durable PostgreSQL that nobody else
+uses. Time is what PostgreSQL says it spent on statements (pg_stat_database.active_time); the way there doesn't count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from scripts import migrate
+from scripts.local import environment
+from scripts.local.postgres import Postgres
+
+MODEL, CREDITS = "local/picture", 4
+SPENT = "select active_time from pg_stat_database where datname = current_database()"
+CREATE = "select public.create_generation(%s, %s, %s, %s)"
+CREATE_BATCH = "select public.create_batch(%s, %s, false)"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Medians over the rounds, in milliseconds of database time."""
+
+    singles: int
+    items: int
+    rounds: int
+    singles_ms: float
+    batch_ms: float
+
+    @property
+    def ratio(self) -> float:
+        """The batch's time as a share of the singles'."""
+        return self.batch_ms / self.singles_ms
+
+
+def compare(url: str, *, singles: int = 50, items: int = 500, rounds: int = 5) -> Figures:
+    """Measure on a migrated database that nobody else uses."""
+    ones, batches = [], []
+    with psycopg.connect(url, autocommit=True) as worker, psycopg.connect(url, autocommit=True) as watcher:
+        for counted in (False, *[True] * rounds):  # the first round fills caches
+            user = _user(worker, (singles + items) * CREDITS)
+            one = _spent(watcher, worker, lambda user=user: _create_singles(worker, user, singles))
+            batch = _spent(watcher, worker, lambda user=user: _create_batch(worker, user, items))
+            if counted:
+                ones.append(one)
+                batches.append(batch)
+    return Figures(singles, items, rounds, round(median(ones), 1), round(median(batches), 1))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and say what was found."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench.batches", description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often; medians count (default: 5)")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    options = parser.parse_args(arguments)
+    environment.clean_own()
+    with Postgres(durable=True) as postgres:
+        postgres.create_platform("bench")
+        migrate.up(postgres.url("bench"), say=lambda line: None)
+        found = compare(postgres.url("bench"), rounds=max(1, options.rounds))
+    if options.json:
+        print(json.dumps({**asdict(found), "ratio": round(found.ratio, 3)}))
+    else:
+        print(f"{found.singles} single generations: {found.singles_ms:8.1f} ms of database time")
+        print(f"one batch of {found.items} items:   {found.batch_ms:8.1f} ms, {found.ratio:.2f} of that")
+    return 0
+
+
+def _user(connection: psycopg.Connection[Any], credits: int) -> uuid.UUID:
+    user = uuid.uuid4()
+    connection.execute("insert into auth.users (id, email) values (%s, %s)", [user, f"{user}@example.test"])
+    grant = "select public.grant_credits(%s, %s, 'purchase', %s, null, 'bench', null)"
+    with connection.transaction():
+        connection.execute("set local role service_role")
+        connection.execute(grant, [user, credits, uuid.uuid4().hex])
+    return user
+
+
+def _create_singles(connection: psycopg.Connection[Any], user: uuid.UUID, count: int) -> None:
+    for n in range(count):
+        _call(connection, user, CREATE, MODEL, f"fox {n}", Jsonb({}), uuid.uuid4().hex)
+
+
+def _create_batch(connection: psycopg.Connection[Any], user: uuid.UUID, count: int) -> None:
+    items = [{"model": MODEL, "prompt": f"fox {n}", "params": {}} for n in range(count)]
+    _call(connection, user, CREATE_BATCH, Jsonb(items), uuid.uuid4().hex)
+
+
+def _call(connection: psycopg.Connection[Any], user: uuid.UUID, query: Any, *arguments: Any) -> None:
+    claims = json.dumps({"sub": str(user), "role": "authenticated"})
+    with connection.transaction():
+        connection.execute(
+            "select set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true)", [claims]
+        )
+        connection.execute(query, arguments)
+
+
+def _spent(watcher: psycopg.Connection[Any], worker: psycopg.Connection[Any], work: Callable[[], None]) -> float:
+    before = _read(watcher, worker)
+    work()
+    return _read(watcher, worker) - before
+
+
+def _read(watcher: psycopg.Connection[Any], worker: psycopg.Connection[Any]) -> float:
+    worker.execute("select pg_stat_force_next_flush()")
+    return float(watcher.execute(SPENT).fetchall()[0][0])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
