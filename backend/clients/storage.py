@@ -65,7 +65,7 @@ class Storage:
             return
         try:
             self._client(self._secret, self._secret).from_(BUCKET).remove(list(paths))
-        except (StorageApiError, httpx.TransportError) as error:
+        except (StorageApiError, httpx.TransportError, AppError) as error:
             log.warning("files_left_behind", paths=paths, error=str(error))
 
     def sign(self, paths: Iterable[str], token: str, ttl: int) -> dict[str, str]:

@@ -31,6 +31,9 @@ log = structlog.get_logger(__name__)
 
 UPLOAD_PATIENCE = 20.0
 BATCH = 500  # lost leases or queued rows that one look takes on
+LOST: Json = {"status": "lost", "next": []}  # another attempt owns the generation, or nobody does
+UNKNOWN: Json = {"status": "unknown", "next": []}  # no answer: it may have been written, or the sweep decides
+KEEPS_FILES = ("succeeded", "unknown")
 NOTICES = {
     Reason.CANCELED: "It was canceled.",
     Reason.WORKER_STOPPED: "The worker that ran it was stopped.",
@@ -114,11 +117,13 @@ def run(
             stopping=stopping,
             wake=partial(deps.signals.send, claim["id"]),
         ) as lease:
-            outcome = _attempt(deps, claim, lease)
-            if outcome is not None:
-                following = _settle(service, claim, outcome, patience=settings.worker_lease_seconds)
-                for row in following:
-                    tell_workers(deps, row["id"], row["attempt"], queue=row["queue"])
+            uploaded: list[str] = []
+            outcome = _attempt(deps, claim, lease, uploaded)
+            settled = LOST if outcome is None else _settle(service, claim, outcome, settings.worker_lease_seconds)
+            for row in settled["next"]:
+                tell_workers(deps, row["id"], row["attempt"], queue=row["queue"])
+        if settled["status"] not in KEEPS_FILES:
+            deps.storage.discard(uploaded)
 
 
 def _claim(service: Caller, generation_id: str, worker: str, lease_seconds: int) -> Json | None:
@@ -131,11 +136,11 @@ def _claim(service: Caller, generation_id: str, worker: str, lease_seconds: int)
         return None
 
 
-def _attempt(deps: Deps, claim: Json, lease: Lease) -> Outcome | None:
+def _attempt(deps: Deps, claim: Json, lease: Lease, uploaded: list[str]) -> Outcome | None:
     """Return how this attempt ended; None when another one owns the generation and nothing more may be touched."""
     try:
         result = _produce(deps, claim, lease)
-        return Succeeded(_store(deps, claim, result, lease), result.cost_micros)
+        return Succeeded(_store(deps, claim, result, lease, uploaded), result.cost_micros)
     except Interrupted as stop:
         log.warning("generation_interrupted", reason=stop.reason.value)
         if stop.reason in (Reason.LOST, Reason.EXPIRED):
@@ -172,18 +177,19 @@ def _produce(deps: Deps, claim: Json, lease: Lease) -> Result:
     )
 
 
-def _store(deps: Deps, claim: Json, result: Result, lease: Lease) -> list[Json]:
+def _store(deps: Deps, claim: Json, result: Result, lease: Lease, uploaded: list[str]) -> list[Json]:
     """Keep the outputs. If we die here, they are files nobody points at; the next attempt stores its own."""
     owner, attempt = claim["user_id"], claim["attempt"]
     outputs = checked(result, kind=claim["kind"], user_id=owner, generation_id=claim["id"], attempt=attempt)
     for output in outputs:
+        uploaded.append(output.path)
         upload = partial(deps.storage.upload, output.path, output.data, output.content_type)
         lease.persist(upload, patience=UPLOAD_PATIENCE)
     return [output.row for output in outputs]
 
 
-def _settle(service: Caller, claim: Json, outcome: Outcome, *, patience: float) -> list[Json]:
-    """Write the outcome, repeating through an outage, and return who got its slot.
+def _settle(service: Caller, claim: Json, outcome: Outcome, patience: float) -> Json:
+    """Write the outcome, repeating through an outage; returns the status and who got the slot.
 
     When that fails the lease runs out and the sweep takes over.
     """
@@ -192,17 +198,17 @@ def _settle(service: Caller, claim: Json, outcome: Outcome, *, patience: float) 
         try:
             settled = _write(service, claim, outcome)
             log.info("generation_settled", status=settled["status"], attempt=settled["attempt"])
-            return list(settled["next"])
+            return settled
         except StaleAttempt:
             log.warning("settle_came_late", attempt=claim["attempt"])
-            return []
+            return LOST
         except AppError as error:
             if error.status < 500 and isinstance(outcome, Succeeded):
                 log.error("outcome_refused", code=error.code, reason=error.message)
                 outcome = Failed("internal", "Something went wrong on our side.", retryable=False)
             elif error.status < 500 or time.monotonic() + pause > give_up:
                 log.error("settle_given_up", code=error.code)
-                return []
+                return UNKNOWN if error.status >= 500 else LOST
         time.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - only spreads the tries of many workers
         pause = min(pause * 2, 5.0)
 

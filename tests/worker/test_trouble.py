@@ -283,6 +283,51 @@ def test_a_result_that_comes_late_is_refused(world: World, provider: ScriptedPro
     assert (settled["status"], settled["attempt"]) == ("succeeded", 2)
     assert world.row(generation_id) == settled
     assert world.ledger(user) == [("grant", 25), ("usage", -10)]
+    assert files(world, generation_id) == ["2-0.png"], "what the late one stored is not left lying about"
+
+
+def files(world: World, generation_id: str) -> list[str]:
+    """What storage holds of a generation."""
+    query = "select name from storage.objects where name like %s order by name"
+    found = world.connection.execute(query, [f"%/{generation_id}/%"]).fetchall()
+    return [name.rsplit("/", 1)[1] for (name,) in found]
+
+
+def test_files_of_an_attempt_that_failed_are_removed(
+    world: World, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of two was stored, the second could not be; the next attempt stores its own two."""
+    monkeypatch.setattr(generations, "UPLOAD_PATIENCE", 0)
+    provider.files = (PICTURE, PICTURE)
+    generation_id = world.start(world.new_user(), "scripted/model")
+    monkeypatch.setattr(world.supabase, "loses", lambda path: path.endswith("/1-1.png"))
+    world.run(generation_id)
+    assert world.row(generation_id)["error_code"] == "storage_unavailable"
+    assert any(path.endswith("/1-0.png") for path in world.supabase.calls)
+    assert files(world, generation_id) == []
+    world.let_retry_wait_pass(generation_id)
+    world.run(generation_id)
+    assert world.row(generation_id)["status"] == "succeeded"
+    assert files(world, generation_id) == ["2-0.png", "2-1.png"]
+
+
+def test_files_stay_when_only_the_answer_to_the_settle_was_lost(
+    world: World, provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was written, or may have been: the row points at them."""
+    lost: list[str] = []
+
+    def lose(path: str) -> None:
+        if path.endswith("/complete_generation") and not lost:
+            lost.append(path)
+            raise ConnectionAbortedError
+
+    monkeypatch.setattr(world.supabase, "after", lose)
+    generation_id = world.start(world.new_user(), "scripted/model")
+    world.run(generation_id)
+    row = world.row(generation_id)
+    assert (len(lost), row["status"], row["attempt"]) == (1, "succeeded", 1)
+    assert files(world, generation_id) == ["1-0.png"]
 
 
 def test_storage_that_is_away_for_a_moment_is_waited_for(world: World, provider: ScriptedProvider) -> None:
