@@ -12,6 +12,8 @@ from backend.deps import Deps, build_deps
 from backend.logs import configure_logging
 from backend.web import (
     batches,
+    billing,
+    billing_admin,
     credits,
     docs,
     errors,
@@ -50,11 +52,16 @@ ROUTES = (
     (batches.bp, user),
     (queues.bp, admin),
     (operations.bp, support),
+    (billing.packages, public),
+    (billing.bp, user),
+    (billing.webhook, public),  # proves itself by its signature
+    (billing_admin.events, support),
+    (billing_admin.bp, admin),
 )
 
 
 # Probes come often and from one address, and must not wait for anything. Webhooks come in bursts; they count forgeries.
-UNLIMITED = (health.bp, metrics.bp, webhooks.bp)
+UNLIMITED = (health.bp, metrics.bp, webhooks.bp, billing.webhook)
 
 
 def create_app(settings: Settings | None = None, deps: Deps | None = None) -> Flask:

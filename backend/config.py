@@ -94,6 +94,9 @@ class Settings(BaseModel):
     stripe_webhook_secret: StripeWebhookSecret | None = Field(
         None, validation_alias=AliasChoices("STRIPE_WEBHOOK_SECRET")
     )
+    stripe_automatic_tax: bool = Field(False, validation_alias=AliasChoices("STRIPE_AUTOMATIC_TAX"))
+    stripe_promotion_codes: bool = Field(False, validation_alias=AliasChoices("STRIPE_PROMOTION_CODES"))
+    schedule_heal_seconds: float = Field(300, gt=0, le=86_400, validation_alias=AliasChoices("SCHEDULE_HEAL_SECONDS"))
     stripe_api_base: WebAddress | None = Field(None, validation_alias=AliasChoices("STRIPE_API_BASE"))
 
     fal_keys: ProviderKeys = Field((), repr=False, validation_alias=AliasChoices("FAL_KEY", "FAL_KEY_1"))

@@ -27,6 +27,7 @@ ALIVE_SECONDS = 75  # a worker that shows no life for so long counts as dead; an
 UNCONFIRMED = "scrip:unconfirmed"  # a set of reservations whose price could not be taken at once
 RUN_GENERATION = "backend.worker.jobs.run_generation"
 BUILD_ARCHIVE = "backend.worker.jobs.build_archive"
+APPLY_STRIPE_EVENT = "backend.worker.jobs.apply_stripe_event"
 
 # Only a backstop against a job that hangs for ever: leases and each model's own time-out end it long before.
 JOB_SECONDS = int(timedelta(hours=2).total_seconds())
@@ -69,6 +70,10 @@ class Queue:
     def enqueue_archive(self, batch_id: str) -> bool:
         """Have the results of a batch packed; False when that is waiting there already."""
         return self._put(LOW, f"zip-{batch_id}", BUILD_ARCHIVE, batch_id)
+
+    def enqueue_stripe_event(self, event_id: str, request_id: str | None) -> bool:
+        """Put an event of Stripe before the workers; False when it is waiting there already."""
+        return self._put(HIGH, f"stripe-{event_id}", APPLY_STRIPE_EVENT, event_id, request_id)
 
     def note_unconfirmed(self, reservation_id: str) -> None:
         """Remember a reservation that is still to be confirmed."""

@@ -57,6 +57,7 @@ CONCERN_US = {
     "P10": "keys are forgotten after a day",
     "P11": "a pack gives its credits twice",
     "P12": "processing counts as paid",
+    "P14": "a gap in the events stays a gap",
     "P15": "a lock on a row that is not there yet",
     "C1": "two rows of a ledger computed from the same one",
     "C2": "read, add, write: updates are lost",
@@ -85,7 +86,6 @@ LEFT_OUT = {
     "L4": "subscriptions are not built",
     "L5": "subscriptions are not built",
     "P13": "automatic top-up is not built",
-    "P14": "webhooks are not built",
     "A6": "admin grants and their audit log are not built",
 }
 NAMED = re.compile(r"[Rr]egressions?: ((?:[HLPCJAT]\d+(?:, and |, | and )?)+)")

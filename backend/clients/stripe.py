@@ -10,7 +10,7 @@ import stripe
 import structlog
 from stripe import StripeClient
 
-from backend.config import Settings
+from backend.config import LIVE_KEYS, Settings
 from backend.errors import (
     IdempotencyKeyReused,
     Internal,
@@ -52,7 +52,9 @@ class Stripe:
     def __init__(self, settings: Settings) -> None:
         self._webhook_secret = settings.stripe_webhook_secret
         self._made: StripeClient | None = None
+        self.live = False  # whether real money moves
         if settings.stripe_secret_key:
+            self.live = settings.stripe_secret_key.get_secret_value().startswith(LIVE_KEYS)
             self._made = StripeClient(
                 settings.stripe_secret_key.get_secret_value(),
                 base_addresses={"api": settings.stripe_api_base} if settings.stripe_api_base else {},
@@ -151,7 +153,7 @@ class Stripe:
         """Create a price, with its product when `product_data` describes one."""
         return self._post("/v1/prices", params, key)
 
-    def create_portal_session(self, params: Params, *, key: str) -> Object:
+    def create_portal_session(self, params: Params, *, key: str | None) -> Object:
         """Create a session of the billing portal, whose `url` is where people manage what they pay."""
         return self._post("/v1/billing_portal/sessions", params, key)
 

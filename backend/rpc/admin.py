@@ -64,3 +64,24 @@ def admin_retry_stripe_event(caller: Caller, *, event_id: str) -> dict[str, Any]
     """Put an event back to be applied."""
     event: dict[str, Any] = caller.call("admin_retry_stripe_event", p_event_id=event_id)
     return event
+
+
+def admin_start_refund(
+    caller: Caller,
+    *,
+    payment_id: UUID | str,
+    amount_cents: int | None,
+    credits: int | None,
+    reason: str,
+    idempotency_key: str,
+) -> Json:
+    """Make a refund to be sent to Stripe: of an amount, of credits, or of all that is left."""
+    refund: Json = caller.call(
+        "admin_start_refund",
+        p_payment_id=payment_id,
+        p_amount_cents=amount_cents,
+        p_credits=credits,
+        p_reason=reason,
+        p_idempotency_key=idempotency_key,
+    )
+    return refund

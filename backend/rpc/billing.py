@@ -86,3 +86,19 @@ def list_due_payments(caller: Caller, *, limit: int = 100) -> list[str]:
     """Return ids of payments that Stripe is to be asked about."""
     due: list[str] = caller.call("list_due_payments", p_limit=limit)
     return due
+
+
+def finish_refund(
+    caller: Caller, *, refund_id: UUID | str, stripe_refund_id: str | None = None, error: str | None = None
+) -> Json:
+    """Note what became of a refund at Stripe."""
+    refund: Json = caller.call(
+        "finish_refund", p_refund_id=refund_id, p_stripe_refund_id=stripe_refund_id, p_error=error
+    )
+    return refund
+
+
+def list_due_refunds(caller: Caller, *, limit: int = 100) -> list[Json]:
+    """Return refunds whose sending was interrupted."""
+    due: list[Json] = caller.call("list_due_refunds", p_limit=limit)
+    return due

@@ -16,7 +16,7 @@ def record_stripe_event(caller: Caller, *, payload: Json, source: str) -> Json:
 
 
 def claim_stripe_event(caller: Caller, *, event_id: str) -> Json | None:
-    """Return an event that waits, with a ticket for what Stripe is asked next; None when it has ended."""
+    """Return an event that waits; None when it has ended."""
     event: Json | None = caller.call("claim_stripe_event", p_event_id=event_id)
     return event
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from backend.web.openapi import Answer
-from backend.web.schemas import Query, Whole
+from backend.web.schemas import Body, Query, Whole
 
 PaymentStatus = Literal[
     "pending",
@@ -83,6 +83,81 @@ class PaymentPage(Answer):
 
     data: list[Payment]
     has_more: bool
+
+
+class NewCheckout(Body):
+    """What to buy."""
+
+    package_id: str = Field(min_length=1, max_length=64, examples=["credits-100"])
+
+
+class Checkout(Answer):
+    """A payment that was started, and the address of the page where it is paid: null when it has ended meanwhile."""
+
+    payment_id: UUID
+    url: str | None
+
+
+class Portal(Answer):
+    """The billing portal, for a few minutes."""
+
+    url: str
+
+
+class NewRefund(Body):
+    """What to give back: an amount, the price of so many of its credits, or all that is left."""
+
+    amount_cents: int | None = Field(None, ge=1, le=2**53)
+    credits: int | None = Field(None, ge=1, le=1_000_000_000)
+    full: bool = False
+    reason: str = Field(min_length=1, max_length=500)
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> NewRefund:
+        if sum([self.amount_cents is not None, self.credits is not None, self.full]) != 1:
+            raise ValueError("send one of amount_cents, credits and full")
+        return self
+
+
+class Refund(Answer):
+    """A refund that was asked for; the credits go when Stripe has given the money back."""
+
+    id: UUID
+    payment_id: UUID
+    amount_cents: int
+    currency: str
+    reason: str
+    status: Literal["requested", "sent", "refused"]
+    refund_id: str | None
+    error: str | None
+    payment_intent_id: str
+    created_at: datetime
+
+
+class Refunded(Answer):
+    """A refund, and the payment after it (null when it could not be looked up yet)."""
+
+    refund: Refund
+    payment: Payment | None
+
+
+class Received(Answer):
+    """The event is kept."""
+
+    received: bool
+
+
+class EventQuery(Query):
+    """Which events."""
+
+    state: Literal["received", "parked"] = "parked"
+    limit: Whole = Field(50, ge=1, le=100)
+
+
+class EventPath(BaseModel):
+    """Which event."""
+
+    event_id: str = Field(min_length=1, max_length=255)
 
 
 class StripeEvent(Answer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from backend.config import load_settings
-from backend.core import batches, generations
+from backend.core import batches, generations, stripe_events
 from backend.deps import Deps, build_deps
 from backend.worker import stopping
 
@@ -26,3 +26,8 @@ def run_generation(generation_id: str, request_id: str | None = None) -> None:
 def build_archive(batch_id: str) -> None:
     """Pack the results of a batch."""
     batches.build_archive(deps(), batch_id)
+
+
+def apply_stripe_event(event_id: str, request_id: str | None = None) -> None:
+    """Move the books to what an event of Stripe is about, if that is still to be done."""
+    stripe_events.apply(deps(), event_id, request_id=request_id)

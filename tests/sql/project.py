@@ -113,6 +113,9 @@ def populate(sql: Sql) -> dict[str, Person]:
         sql.as_user(user_id, "redeem_promo_code", p_code="welcome", p_idempotency_key="welcome")
     sql.as_service("reconcile_wallets")
     sql.connection.execute(PROVIDER_RESULTS)
+    sold = sql.one("select id::text from public.payments where user_id = %s", people["user"].user_id)
+    refund = {"p_payment_id": sold, "p_amount_cents": 5, "p_credits": None, "p_reason": "x", "p_idempotency_key": "x"}
+    sql.as_user(people["admin"].user_id, "admin_start_refund", **refund)  # type: ignore[arg-type]  # he has an id
     sql.connection.execute("update public.credit_packages set active = false where id = 'credits-10'")
     sql.connection.execute("insert into private.metric_totals values ('generations', '{}', 1)")
     return people

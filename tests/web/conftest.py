@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -77,16 +79,14 @@ def _with_whoami(app: Flask) -> Flask:
     return app
 
 
-@pytest.fixture(scope="session")
-def whole_world(
-    postgres: Postgres, template: str, valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    """PostgreSQL, Valkey and the local Supabase around the web application; use `world`."""
-    folder, keys = tmp_path_factory.mktemp("web"), make_keys()
-    postgres.clone(template, "web_world")
-    with psycopg.connect(postgres.url("web_world"), autocommit=True) as connection:
+@contextmanager
+def surround(name: str, postgres: Postgres, template: str, valkey: Valkey, folder: Path) -> Iterator[World]:
+    """PostgreSQL, Valkey and the local Supabase around a web application, with a database of that name."""
+    keys = make_keys()
+    postgres.clone(template, name)
+    with psycopg.connect(postgres.url(name), autocommit=True) as connection:
         connection.execute((ROOT / "supabase" / "seed.sql").read_bytes())
-    supabase = Supabase(postgres.url("web_world"), folder / "storage", keys)
+    supabase = Supabase(postgres.url(name), folder / "storage", keys)
     environ = {
         "APP_ENV": "local",
         "TESTING_MODE": "1",
@@ -99,8 +99,17 @@ def whole_world(
         "RATE_LIMIT_PUBLIC": PLENTY,
         "SITE_URL": "http://127.0.0.1:3000",
     }
-    yield World(postgres.url("web_world"), postgres.url("postgres", SUPERUSER), environ, keys, supabase, folder)
+    yield World(postgres.url(name), postgres.url("postgres", SUPERUSER), environ, keys, supabase, folder)
     supabase.stop()
+
+
+@pytest.fixture(scope="session")
+def whole_world(
+    postgres: Postgres, template: str, valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """The shared world; use `world`."""
+    with surround("web_world", postgres, template, valkey, tmp_path_factory.mktemp("web")) as world:
+        yield world
 
 
 @pytest.fixture

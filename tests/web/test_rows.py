@@ -65,6 +65,7 @@ SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
     "list_payments": ("PaymentPage", lambda row: row),
     "redeem_promo_code": ("Redemption", lambda row: row),
     "admin_list_stripe_events": ("StripeEventPage", lambda row: row),
+    "admin_start_refund": ("Refund", lambda row: row),
     "admin_retry_stripe_event": ("StripeEvent", lambda row: row),
     "quote_generation": ("Quote", lambda row: row),
     "create_generation": ("Generation", lambda row: with_urls(row)),
@@ -92,6 +93,7 @@ INTERNAL = {
     "apply_payment_state", "list_due_payments", "record_stripe_event", "claim_stripe_event", "ignore_stripe_event",
     "fail_stripe_event", "list_due_stripe_events", "get_stripe_cursor", "move_stripe_cursor",
     "collect_metrics", "get_metrics", "admin_create_promo_code",
+    "finish_refund", "list_due_refunds",
 }  # fmt: skip
 
 
@@ -289,18 +291,22 @@ class Story:
             for number, name in enumerate(events):
                 event = {"id": f"evt_{name}_{self._key()}", "type": "charge.updated", "data": {"object": {"id": "x"}}}
                 self.call("record_stripe_event", service, payload=event, source="webhook")
-                ticket = self.call("claim_stripe_event", service, event_id=event["id"])["ticket"]
+                self.call("claim_stripe_event", service, event_id=event["id"])
+                ticket = self.call("look_up_payment", service, payment_id=payment["id"])["ticket"]
                 said = {"status": "paid", "payment_id": payment["id"], "user_id": self.user.id, "currency": "usd"}
                 said |= {"amount_cents": 199, "charged_cents": 199, "refunded_cents": 50 * number}
                 said |= {"payment_intent_id": "pi_1", "receipt_url": "http://x/r", "invoice_url": "http://x/i"}
                 moved = {"payment_id": payment["id"], "state": said, "ticket": ticket}
                 self.call("apply_payment_state", service, event_id=event["id"], **moved)
                 self.call("claim_stripe_event", service, event_id=event["id"])
-            self.call("look_up_payment", service, payment_id=payment["id"])
             self.call("get_payment", me, payment_id=payment["id"])
         self.call("look_up_payment", service, payment_id=uuid.uuid4())
         self.call("find_payment", service, payment_intent_id="pi_1")
         self.call("find_payment", service, invoice_id="in_0")
+        asked = {"payment_id": bought[0]["id"], "amount_cents": 10, "credits": None, "reason": "test"}
+        asked = self.call("admin_start_refund", self.admin.caller, **asked, idempotency_key=self._key())
+        self.call("list_due_refunds", service)
+        self.call("finish_refund", service, refund_id=asked["id"], stripe_refund_id=f"re_{asked['id']}")
         self.call("list_payments", me)
         self.call("list_payments", me, before=bought[1]["id"], limit=1)
         self.call("list_due_payments", service)

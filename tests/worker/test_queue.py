@@ -121,7 +121,7 @@ def test_the_worker_listens_to_every_queue(redis: Redis) -> None:
     }
     assert (
         set(worker.queue_names())
-        == names - {queues.RUN_GENERATION, queues.BUILD_ARCHIVE, queues.UNCONFIRMED}
+        == names - {queues.RUN_GENERATION, queues.BUILD_ARCHIVE, queues.APPLY_STRIPE_EVENT, queues.UNCONFIRMED}
         == set(queues.QUEUES)
     )
 

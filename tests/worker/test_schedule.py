@@ -115,7 +115,8 @@ def test_everything_that_must_happen_by_the_clock_does(world: World) -> None:
     names = [job.name for job in schedule.periodic_jobs(world.deps.settings)]
     assert names == [
         *("sweep_generations", "sweep_credits", "dispatch", "charges", "collect_metrics"),
-        *("checkpoints", "reconcile_wallets", "reconcile_holds", "reconcile_books", "expiry_notices", "alerts"),
+        *("checkpoints", "reconcile_wallets", "reconcile_holds", "reconcile_books"),
+        *("stripe_events", "stripe_healer", "expiry_notices", "alerts"),
     ]
     for job in schedule.periodic_jobs(world.deps.settings):
         job.run(world.deps)

@@ -1,6 +1,5 @@
 -- claim_stripe_event(p_event_id) -> jsonb      called by: backend/rpc/stripe_events.py as service_role
--- {id, type, object_type, object_id, payload, ticket} of an event that waits; null when it is handled, ignored or parked.
--- Take it before asking Stripe: apply_payment_state uses the ticket to tell an answer that is older than what the books already know.
+-- {id, type, object_type, object_id, payload} of an event that waits; null when it is handled, ignored or parked.
 -- Refuses: event_not_found 404
 create or replace function public.claim_stripe_event(p_event_id text)
 returns jsonb
@@ -15,7 +14,7 @@ begin
     return null;
   end if;
   return jsonb_build_object('id', e.id, 'type', e.type, 'object_type', e.object_type, 'object_id', e.object_id,
-    'payload', e.payload, 'ticket', nextval('private.payment_tickets'));
+    'payload', e.payload);
 end
 $$;
 
