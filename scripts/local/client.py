@@ -71,6 +71,18 @@ class Client:
             time.sleep(0.2)
         raise CallFailed(f"generation {generation_id} is still {generation['status']} after {PATIENCE:.0f} s")
 
+    def packages(self) -> list[dict[str, Any]]:
+        """GET /billing/packages"""
+        return list(self._get("/billing/packages")["data"])
+
+    def checkout(self, package_id: str) -> dict[str, Any]:
+        """POST /billing/checkout"""
+        return answer(self._web.post("/billing/checkout", json={"package_id": package_id}))
+
+    def payments(self) -> list[dict[str, Any]]:
+        """GET /billing/payments, newest first."""
+        return list(self._get("/billing/payments")["data"])
+
     def download(self, url: str) -> bytes:
         """Fetch a signed URL, which needs no token."""
         response = httpx.get(url, timeout=20)

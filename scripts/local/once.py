@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from scripts.local import display, watchdog
+from scripts.local import display, purchase, watchdog
 from scripts.local.client import Client
 from scripts.local.places import DEFAULT_HOME, places_in
 from scripts.local.ports import choose_any
@@ -48,7 +48,7 @@ def run() -> None:
 
 
 def main_job(stack: Stack) -> None:
-    """Sign up, generate a picture, then fail one; raise Differs at the first figure that is wrong."""
+    """Sign up, generate a picture, fail one, then buy credits; raise Differs at the first figure that is wrong."""
     with Client(stack.web_url, stack.supabase_url, stack.keys) as client:
         display.heading("1. A new user signs up")
         email = f"ada-{secrets.token_hex(4)}@example.com"
@@ -61,6 +61,9 @@ def main_job(stack: Stack) -> None:
 
         display.heading("3. A generation fails, and its credits come back")
         a_failure(client, SIGN_UP_CREDITS - price)
+
+        display.heading("4. Credits are bought")
+        a_purchase(client, SIGN_UP_CREDITS - price)
     display.heading("Every figure is as it must be.")
 
 
@@ -105,6 +108,20 @@ def a_failure(client: Client, balance: int) -> None:
     if after != before:
         raise Differs("the failed generation left a trace in the ledger")
     display.good("the ledger is what it was: nothing was taken")
+
+
+def a_purchase(client: Client, balance: int) -> None:
+    """Buy credits on the page of the local Stripe, and check balance, history and papers."""
+    bought, seconds = purchase.buy(client)
+    expect("the payment", bought, {"status": "paid", "granted_credits": bought["credits"]})
+    display.good(f"the credits were there {seconds * 1000:.0f} ms after the payment")
+    after = balance + bought["credits"]
+    expect("the balance", client.balance(), {"balance": after, "held": 0})
+    newest = {"kind": "grant", "amount": bought["credits"], "balance_after": after}
+    expect("the newest row", client.ledger()[0], newest)
+    for name in ("receipt_url", "invoice_url"):
+        client.download(bought[name])
+        display.good(f"its {name.removesuffix('_url')}: {bought[name]}")
 
 
 def expect(what: str, found: dict[str, Any], wanted: dict[str, Any]) -> None:
