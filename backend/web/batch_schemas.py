@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from backend.web.openapi import Answer
-from backend.web.schemas import Body, Charge, Failure, NewGeneration, Query, Status, Whole
+from backend.web.schemas import Body, Charge, Failure, NewGeneration, Output, Query, Status, Whole
 
 
 class NewBatch(Body):
@@ -77,6 +77,7 @@ class BatchItem(BaseModel):
     status: Status
     waiting: bool
     attempt: int
+    outputs: list[Output]
     error: Failure | None
 
 

@@ -22,7 +22,7 @@ from backend.web.auth import current_caller
 from backend.web.batch_schemas import Batch, BatchPage, BatchPath, BatchQuery, ItemQuery, NewBatch
 from backend.web.context import deps, request_id
 from backend.web.openapi import blueprint, user_answers
-from backend.web.outputs import signed
+from backend.web.outputs import signed, with_urls
 from backend.web.schemas import SpendHeaders
 
 bp = blueprint("batches", __name__, prefix="/api/v1/batches", tag="batches", signed_in=True)
@@ -65,7 +65,7 @@ def index(query: BatchQuery) -> dict[str, Any]:
 
 @bp.get("/<batch_id>", responses=user_answers(Batch, BatchNotFound))
 def show(path: BatchPath, query: ItemQuery) -> dict[str, Any]:
-    """Show a batch: counts, credits, and a page of its items."""
+    """Show a batch: counts, credits, and a page of its items with addresses of their outputs."""
     found = rpc.get_batch(current_caller(), batch_id=path.batch_id, after=query.after, limit=query.limit)
     return _with_urls(found)[0]
 
@@ -103,10 +103,16 @@ def _spent(batch: dict[str, Any], header: SpendHeaders) -> tuple[dict[str, Any],
 
 
 def _with_urls(*found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the batches with an address for each archive that is there."""
-    paths = [batch["archive"]["path"] for batch in found if batch["archive"] and batch["archive"]["path"]]
-    urls = signed(paths)
-    return [
-        {**batch, "archive": batch["archive"] and {**batch["archive"], "url": urls.get(batch["archive"]["path"])}}
-        for batch in found
-    ]
+    """Return the batches with an address for each archive that is there, and for each output of their items."""
+    urls = signed([batch["archive"]["path"] for batch in found if batch["archive"] and batch["archive"]["path"]])
+    return [{**batch, **_archive(batch, urls), **_items(batch)} for batch in found]
+
+
+def _archive(batch: dict[str, Any], urls: dict[str, str]) -> dict[str, Any]:
+    archive = batch["archive"]
+    return {"archive": archive and {**archive, "url": urls.get(archive["path"])}}
+
+
+def _items(batch: dict[str, Any]) -> dict[str, Any]:
+    page = batch.get("items")
+    return {"items": {**page, "data": with_urls(*page["data"])}} if page else {}

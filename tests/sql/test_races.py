@@ -258,6 +258,20 @@ def test_parallel_retries_and_cancels_of_one_batch(connect: Connect) -> None:
     assert sound(sql)
 
 
+def test_one_key_retries_once_over_many_connections(connect: Connect) -> None:
+    """All but one wait for it and find the key taken; each answers the same batch, with its items queued."""
+    sql = connect()
+    alice = sql.new_user(credits=100)
+    made = batch(sql, alice, 5)
+    run_all(sql, alice, made, failing=(1, 3))
+    retry = {"p_batch_id": made["id"], "p_idempotency_key": "again"}
+    answers = at_once(connect, [lambda s: s.as_user(alice, "retry_batch", **retry)] * 8)
+    assert {answer["retries"] for answer in answers} == {1}
+    assert {answer["counts"]["queued"] for answer in answers} == {2}
+    assert sql.balance(alice) == (88, 8, 80)
+    assert sound(sql)
+
+
 def settle_one(sql: Sql, batch_id: str) -> Json:
     """Take any item of a batch that has a slot, and finish it well or badly."""
     query = """select id from generations where batch_id = %s and status = 'queued' and dispatch_at < 'infinity'

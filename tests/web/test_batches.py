@@ -185,9 +185,13 @@ def test_the_results_come_as_one_file(alice: Person, world: World) -> None:
     check_shape(alice.ask("POST", f"{address}/archive"), 409, "invalid_state")
     for one in made["items"]["data"][:2]:
         world.run(one["generation_id"])
+    outputs = [one["outputs"] for one in alice.get(address).json["items"]["data"]]
+    assert [len(one) for one in outputs] == [1, 2, 0]
+    assert httpx.get(outputs[1][0]["url"]).content.startswith(b"\x89PNG")
     asked = alice.ask("POST", f"{address}/archive")
     assert (asked.status_code, asked.json["archive"]["status"], asked.json["archive"]["url"]) == (202, "building", None)
-    assert f"zip-{made['id']}" in jobs(world)
+    assert alice.ask("POST", f"{address}/archive").json["archive"]["status"] == "building"
+    assert jobs(world).count(f"zip-{made['id']}") == 1, "asked for twice, packed once"
     batches.build_archive(world.deps, made["id"])
     archive = alice.get(address).json["archive"]
     assert (archive["status"], archive["items"], archive["path"]) == (

@@ -42,6 +42,7 @@ select p.proname, coalesce(p.proargnames[1:p.pronargs], '{}'),
        array(select pg_get_function_arg_default(p.oid, n) from generate_series(1, p.pronargs) n)
   from pg_proc p where p.pronamespace = 'public'::regnamespace
 """
+FILE = {"path": "x/0.png", "kind": "image", "width": 8, "height": 8, "format": "png", "bytes": 10}
 
 # What clients are shown: the model in backend/web, and what the web layer adds to a row before it is one.
 SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
@@ -104,7 +105,9 @@ def with_urls(generation: Json) -> Json:
 
 def with_archive(batch: Json) -> Json:
     """A batch as batches.py leaves it."""
-    return {**batch, "archive": batch["archive"] and {**batch["archive"], "url": "http://x/y"}}
+    archive, items = batch["archive"], batch.get("items")
+    shown = {"items": {**items, "data": [with_urls(one) for one in items["data"]]}} if items else {}
+    return {**batch, **shown, "archive": archive and {**archive, "url": "http://x/y"}}
 
 
 def models() -> dict[str, type[BaseModel]]:
@@ -191,8 +194,7 @@ class Story:
         claims = [self.call("claim_generation", service, generation_id=g["id"], worker="w") for g in started[1:4]]
         ours = [{"generation_id": claim["id"], "attempt": claim["attempt"]} for claim in claims]
         self.call("heartbeat_generation", service, **ours[0], progress=0.5, provider_request_id="p-1")
-        file = {"path": "x/0.png", "kind": "image", "width": 8, "height": 8, "format": "png", "bytes": 10}
-        self.call("complete_generation", service, **ours[0], outputs=[file], credits=3, cost_micros=7)
+        self.call("complete_generation", service, **ours[0], outputs=[FILE], credits=3, cost_micros=7)
         for one, retryable in zip(ours[1:], (True, False), strict=True):
             failure = {"error_code": "provider_failed", "error_message": "no", "retryable": retryable}
             self.call("fail_generation", service, **one, **failure)
@@ -217,7 +219,7 @@ class Story:
             claim = self.call("claim_generation", service, generation_id=item["generation_id"], worker="w")
             ours = {"generation_id": claim["id"], "attempt": claim["attempt"]}
             if retryable is None:
-                self.call("complete_generation", service, **ours, outputs=[{"path": "x/0.png"}])
+                self.call("complete_generation", service, **ours, outputs=[FILE])
             else:
                 failure = {"error_code": "x", "error_message": "no", "retryable": retryable}
                 self.call("fail_generation", service, **ours, **failure)
