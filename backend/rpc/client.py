@@ -13,14 +13,13 @@ from postgrest import APIError, SyncPostgrestClient
 from backend.config import LOOPBACK, Settings
 from backend.errors import CONFLICTS, AppError, Internal, Unavailable, from_sql
 from backend.metrics import saw_rpc
+from backend.trust import TRUSTED
 
 log = structlog.get_logger(__name__)
 
 # A kept-alive connection that the other side had just closed. Sending again is safe: an operation is one transaction,
 # and once-only by its key, its attempt number or its state.
 _DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
-# Reading the certificates takes most of the time that a client takes to build; a work horse inherits them.
-_TRUSTED = httpx.create_ssl_context()
 _GATEWAY_DOWN = {502, 503, 504, *range(520, 531)}
 
 
@@ -28,7 +27,7 @@ def connect(settings: Settings, *, seconds: float = 10) -> httpx.Client:
     """Return the HTTP client that one process shares; HTTP/1.1, since a shared HTTP/2 client drops requests."""
     return httpx.Client(
         http2=False,
-        verify=_TRUSTED,
+        verify=TRUSTED,
         timeout=httpx.Timeout(seconds, connect=min(seconds, 3), pool=min(seconds, 5)),
         limits=httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=20),
         event_hooks={"response": [_refuse_outage]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import uuid
 
 import httpx
@@ -42,6 +43,17 @@ def test_what_is_left_out_is_ordered_as_it_was_priced(world: World, fal: Fal, de
     (order,) = fal.orders(generation_id)
     assert order["input"]["image_size"] == {"width": 512, "height": 768}
     assert world.row(generation_id)["outputs"][0]["height"] == 768
+
+
+def test_a_work_horse_reads_no_certificates(
+    world: World, fal: Fal, deps: Deps, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It inherits them: reading them anew would be a third of all that it computes."""
+    started, read = world.start(user, MODEL, width=256, height=256), []
+    deps = world.variant(**fal.environ)  # as a forked process has it, with every client still to be built
+    monkeypatch.setattr(ssl, "create_default_context", lambda *args, **kwargs: read.append(args))
+    world.run(started, deps=deps)
+    assert (world.row(started)["status"], read) == ("succeeded", [])
 
 
 def keys(deps: Deps) -> KeyPool:

@@ -11,6 +11,7 @@ import httpx
 
 from backend.clients.providers.base import ProviderError, ProviderUnavailable, Result, ResultGone
 from backend.config import LOOPBACK
+from backend.trust import TRUSTED
 
 LARGEST_FILE = 128 * 1024 * 1024
 MOST_FILES = 16
@@ -23,7 +24,8 @@ class Downloads:
 
     def __init__(self, *, local: bool) -> None:
         self._local = local
-        self._http = httpx.Client(timeout=httpx.Timeout(20, connect=5), follow_redirects=False, trust_env=not local)
+        patience = httpx.Timeout(20, connect=5)
+        self._http = httpx.Client(verify=TRUSTED, timeout=patience, follow_redirects=False, trust_env=not local)
 
     def result(self, payload: Mapping[str, Any]) -> Result:
         """Return the files that an answer names; flagged pictures are refused, since fal blackens them."""

@@ -22,8 +22,8 @@ from backend.clients.providers.base import (
 )
 from backend.clients.providers.fal.keys import Key
 from backend.config import LOOPBACK
+from backend.trust import TRUSTED
 
-_TRUSTED = httpx.create_ssl_context()
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _REFUSES_KEY = {401: "unauthorized", 402: "no_balance", 403: "locked", 429: "rate_limited"}
 _MAYBE_TAKEN = (502, 504)  # from a gateway that may have lost the answer on its way
@@ -47,7 +47,7 @@ class QueueApi:
     def __init__(self, base_url: str) -> None:
         self._base = base_url
         self._http = httpx.Client(
-            verify=_TRUSTED,
+            verify=TRUSTED,
             timeout=httpx.Timeout(30, connect=5),
             trust_env=urlsplit(base_url).hostname not in LOOPBACK,
         )
