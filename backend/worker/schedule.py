@@ -21,6 +21,7 @@ from backend.errors import AppError
 from backend.logs import configure_logging
 from backend.queue import connect
 from backend.rpc import credits as rpc_credits
+from backend.rpc import gifts as rpc_gifts
 from backend.rpc import metrics as rpc_metrics
 from backend.rpc.scheduler import plan_scheduled_jobs
 from backend.worker.leader import LeaderLock
@@ -50,12 +51,17 @@ def periodic_jobs(settings: Settings) -> list[Periodic]:
         Periodic("stripe_events", settings.schedule_dispatch_seconds, stripe_events.dispatch),
         Periodic("stripe_healer", settings.schedule_heal_seconds, healing.heal),
         Periodic("expiry_notices", 3600, notices.expiring),
+        Periodic("deliver_gifts", 60, _deliver_gifts),
         Periodic("alerts", settings.schedule_alert_seconds, alerts.check),
     ]
 
 
 def _sweep_credits(deps: Deps) -> object:
     return rpc_credits.sweep_credits(deps.rpc.as_service())
+
+
+def _deliver_gifts(deps: Deps) -> object:
+    return rpc_gifts.deliver_gifts(deps.rpc.as_service())
 
 
 def _collect_metrics(deps: Deps) -> object:

@@ -132,6 +132,8 @@ def _live(sql: Sql) -> uuid.UUID:
     made = batch(sql, user, 2)
     sql.as_user(user, "retry_batch", p_batch_id=made["id"], p_idempotency_key="again")
     sql.connection.execute("select private.notify(%s, 'credits_expiring', '{}', 'once')", [user])
+    gift = {"p_email": "nobody@example.test", "p_credits": 1, "p_message": None, "p_idempotency_key": "gift"}
+    sql.as_user(user, "gift_credits", **gift)
     sql.connection.execute(
         "insert into storage.objects (bucket_id, name, owner_id) select b.id, %s, %s from storage.buckets b",
         [f"{user}/file.png", str(user)],

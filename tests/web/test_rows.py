@@ -50,6 +50,7 @@ SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
     "set_low_balance_threshold": ("Me", lambda row: {**row, "email": "somebody@example.test"}),
     "list_notices": ("NoticePage", lambda row: row),
     "mark_notices_read": ("Unread", lambda row: row),
+    "gift_credits": ("Gift", lambda row: row),
     "get_credit_balance": ("Balance", lambda row: row),
     "get_balance_at": ("BalanceAt", lambda row: row),
     "admin_get_balance_at": ("BalanceAt", lambda row: row),
@@ -93,7 +94,7 @@ INTERNAL = {
     "attach_checkout_session", "get_stripe_customer", "store_stripe_customer", "look_up_payment", "find_payment",
     "apply_payment_state", "list_due_payments", "record_stripe_event", "claim_stripe_event", "ignore_stripe_event",
     "fail_stripe_event", "list_due_stripe_events", "get_stripe_cursor", "move_stripe_cursor",
-    "collect_metrics", "get_metrics", "admin_create_promo_code",
+    "collect_metrics", "get_metrics", "admin_create_promo_code", "deliver_gifts",
     "finish_refund", "list_due_refunds",
 }  # fmt: skip
 
@@ -146,6 +147,7 @@ class Story:
         self._scheduler()
         self._billing()
         self._promotions()
+        self._gifts()
         self._notices()
 
     def call(self, name: str, caller: Any, /, **arguments: Json) -> Json:
@@ -270,6 +272,12 @@ class Story:
             promo = {"code": code, "credits": 3, "credits_last_days": days, **(bounds if days else {})}
             self.call("admin_create_promo_code", self.admin.caller, **promo)
             self.call("redeem_promo_code", self.user.caller, code=code, idempotency_key=self._key())
+
+    def _gifts(self) -> None:
+        for message in ("for you", None):
+            gift = {"email": f"{self._key()}@example.test", "credits": 1, "message": message}
+            self.call("gift_credits", self.user.caller, **gift, idempotency_key=self._key())
+        self.call("deliver_gifts", self.service)
 
     def _notices(self) -> None:
         me = self.user.caller

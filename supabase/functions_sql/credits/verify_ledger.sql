@@ -56,7 +56,10 @@ as $$
   where p_wallet_id is null or r.wallet_id = p_wallet_id
   union all
   select p.wallet_id, null, p.problem, p.detail
-  from private.payment_problems(p_wallet_id) p;
+  from private.payment_problems(p_wallet_id) p
+  union all
+  select p.wallet_id, null, p.problem, p.detail
+  from private.gift_problems(p_wallet_id) p;
 $$;
 
 revoke all on function public.verify_ledger(uuid) from public, anon, authenticated, service_role;
