@@ -37,12 +37,16 @@ NEVER: dict[str, LiteralString] = {
     "outputs missing in storage": """
         select count(*) from public.generations g cross join lateral jsonb_array_elements(g.outputs) o
         where not exists (select from storage.objects s where s.name = o ->> 'path')""",
+    "items of a batch charged twice": """
+        select count(*) from (
+          select batch_id, batch_index from public.generations where batch_id is not null and status = 'succeeded'
+          group by 1, 2 having count(*) > 1) x""",
     "successes without outputs": """
         select count(*) from public.generations where status = 'succeeded' and outputs = '[]'""",
 }
 ROWS = """
 select g.id::text, coalesce(g.batch_id, g.id)::text, g.user_id::text, coalesce(b.idempotency_key, r.idempotency_key),
-  g.status, g.model_id, g.params, g.error_code, g.attempt
+  g.status, g.model_id, g.params, g.error_code, g.attempt, coalesce(g.batch_index, 0)
 from public.generations g join public.credit_reservations r on r.id = g.reservation_id
   left join public.batches b on b.id = g.batch_id
 order by g.created_at"""
@@ -74,6 +78,7 @@ class Row:
     params: Mapping[str, Any]
     error: str | None
     attempt: int
+    item: int
 
 
 def rows_of(connection: psycopg.Connection[Any]) -> list[Row]:
@@ -106,7 +111,10 @@ def audit(
 
 
 def _requests(rows: list[Row], wishes: list[Wish]) -> list[Finding]:
-    made = Counter(row.answered for row in rows)
+    tries = Counter((row.answered, row.item) for row in rows)
+    made = Counter(answered for answered, _ in tries)
+    allowed = {wish.id: 1 + wish.retries for wish in wishes}
+    often = sum(count > allowed.get(answered, 1) for (answered, _), count in tries.items())
     per_key: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in rows:
         per_key[row.user_id, row.key].add(row.answered)
@@ -115,6 +123,7 @@ def _requests(rows: list[Row], wishes: list[Wish]) -> list[Finding]:
     odd = Counter(refusal for wish in refused for refusal in wish.refused if refusal != "402 insufficient_credits")
     return [
         Finding("answered 202 without all their rows", sum(made[one] != size for one, size in answered.items()), 0),
+        Finding("items tried more often than asked", often, 0),
         Finding("keys with more than one outcome", sum(len(found) > 1 for found in per_key.values()), 0),
         Finding("keys with two different answers", sum(wish.contradicted for wish in wishes), 0),
         Finding("requests that never got an answer", sum(not wish.id and not wish.refused for wish in wishes), 0),

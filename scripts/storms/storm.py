@@ -185,6 +185,7 @@ class Storm:
         findings += orders.findings({row.id for row in rows})
         self.figures["asked for"] = asked_for(wish for user in self.users.values() for wish in user.asked)
         self.figures["orders at the provider"] = orders.figures() | {"taken": told["accepted"]}
+        self.figures["retries of batches"] = sum(wish.retries for user in self.users.values() for wish in user.asked)
         self.figures["generations"] = dict(Counter(row.status for row in rows))
         self.figures["attempts"] = sum(row.attempt for row in rows)
         self.figures["failed with"] = dict(Counter(row.error for row in rows if row.status == "failed"))

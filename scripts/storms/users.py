@@ -45,6 +45,7 @@ class User:
     def __init__(self, web_url: str, token: str, wishes: list[Wish], weather: Weather, seed: str) -> None:
         self.wishes = wishes
         self.asked: list[Wish] = []
+        self._failed: list[Wish] = []
         self._weather = weather
         self._random = random.Random(seed)  # noqa: S311 - a storm is to be repeatable
         self._http = httpx.Client(base_url=f"{web_url}/api/v1", headers={"Authorization": f"Bearer {token}"})
@@ -78,9 +79,21 @@ class User:
                 if wish.regretted and wish.id:
                     time.sleep(self._random.uniform(0, 1.5))
                     self._send(f"{wish.path}/{wish.id}/cancel", {})
+                if wish.retried and wish.id:
+                    self._failed.append(wish)
+                if self._failed and self._random.random() < 0.2:
+                    self._retry(self._failed.pop(0))
                 time.sleep(self._random.uniform(0, 0.2))
+            for wish in self._failed:
+                self._retry(wish)
         except GaveUp:
             self._weather.met["gave up"] += 1
+
+    def _retry(self, wish: Wish) -> None:
+        """Have what failed of a batch tried again; half of the time it is asked twice, and must be done once."""
+        wish.retries += 1
+        for _ in range(self._random.choice((1, 2))):
+            self._send(f"{wish.path}/{wish.id}/retry", {}, f"{wish.key}-again", hasty=self._random.random() < 0.1)
 
     def _send(self, path: str, body: dict[str, Any], key: str = "", *, hasty: bool = False) -> httpx.Response:
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}

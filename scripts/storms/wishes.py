@@ -30,6 +30,7 @@ FATES: tuple[tuple[str, int], ...] = (
 )
 
 BATCHES, MOST_ITEMS = 0.15, 8  # how many wishes are batches, and of how many items at most
+RETRIED = 0.4  # how many batches have their failed items tried again
 
 
 @dataclass
@@ -41,6 +42,8 @@ class Wish:
     body: dict[str, Any]
     items: list[dict[str, Any]]
     regretted: bool
+    retried: bool = False
+    retries: int = 0
     id: str = ""
     refused: list[str] = field(default_factory=list)
     contradicted: bool = False
@@ -79,7 +82,14 @@ def _single(chance: random.Random, fates: bool) -> Wish:
 
 def _batch(chance: random.Random, size: int, fates: bool) -> Wish:
     items = [_item(chance, fates) for _ in range(size)]
-    return Wish(_key(chance), "/batches", {"items": items, "partial": False}, items, chance.random() < 0.08)
+    return Wish(
+        _key(chance),
+        "/batches",
+        {"items": items, "partial": False},
+        items,
+        chance.random() < 0.08,
+        chance.random() < RETRIED,
+    )
 
 
 def _item(chance: random.Random, fates: bool) -> dict[str, Any]:
