@@ -185,11 +185,15 @@ class Storm:
         findings += orders.findings({row.id for row in rows})
         self.figures["asked for"] = asked_for(wish for user in self.users.values() for wish in user.asked)
         self.figures["orders at the provider"] = orders.figures() | {"taken": told["accepted"]}
-        self.figures["retries of batches"] = sum(wish.retries for user in self.users.values() for wish in user.asked)
+        retried = sum(wish.retries for user in self.users.values() for wish in user.asked)
+        self.figures["batches retried"] = {"asked": retried, "generations made by it": len(rows) - self._answered()}
         self.figures["generations"] = dict(Counter(row.status for row in rows))
         self.figures["attempts"] = sum(row.attempt for row in rows)
         self.figures["failed with"] = dict(Counter(row.error for row in rows if row.status == "failed"))
         return findings + weather_findings(self.weather, None if self.order.calm else dealt)
+
+    def _answered(self) -> int:
+        return sum(len(wish.items) for user in self.users.values() for wish in user.asked if wish.id)
 
     def _asked(self) -> int:
         return sum(len(wish.items) for user in self.users.values() for wish in user.asked)

@@ -30,7 +30,7 @@ FATES: tuple[tuple[str, int], ...] = (
 )
 
 BATCHES, MOST_ITEMS = 0.15, 8  # how many wishes are batches, and of how many items at most
-RETRIED = 0.4  # how many batches have their failed items tried again
+RETRIED = 0.6  # how many batches have their failed items tried again
 
 
 @dataclass
