@@ -104,6 +104,12 @@ class PackageNotFound(AppError):
     code, status = "package_not_found", 404
 
 
+class PlanNotFound(AppError):
+    """There is no such plan, or it is not sold any more."""
+
+    code, status = "plan_not_found", 404
+
+
 class PromoCodeNotFound(AppError):
     """There is no such code, or it can't be redeemed now."""
 

@@ -61,6 +61,7 @@ class Payment(Answer):
     id: UUID
     kind: Literal["checkout", "auto_topup", "subscription"]
     package_id: str | None
+    plan_id: str | None
     title: str | None
     status: PaymentStatus
     credits: int = Field(description="What was sold, bonus included.")

@@ -17,6 +17,7 @@ from scripts.migrations.files import SUPABASE_DIR
 from tests.factories import Json, Sql
 from tests.sql import payments
 from tests.sql.batching import batch
+from tests.sql.subscribing import subscribe
 
 Key = tuple[str, ...]
 ROLES = ("anon", "user", "support", "admin", "owner", "service_role")
@@ -117,6 +118,7 @@ def populate(sql: Sql) -> dict[str, Person]:
     refund = {"p_payment_id": sold, "p_amount_cents": 5, "p_credits": None, "p_reason": "x", "p_idempotency_key": "x"}
     sql.as_user(people["admin"].user_id, "admin_start_refund", **refund)  # type: ignore[arg-type]  # he has an id
     sql.connection.execute("update public.credit_packages set active = false where id = 'credits-10'")
+    sql.connection.execute("update public.plans set active = false where id = 'pro-yearly'")
     sql.connection.execute("insert into private.metric_totals values ('generations', '{}', 1)")
     return people
 
@@ -124,8 +126,10 @@ def populate(sql: Sql) -> dict[str, Person]:
 def _live(sql: Sql) -> uuid.UUID:
     """Somebody who bought, holds, spent, and keeps a file in every bucket."""
     user = sql.new_user(credits=50)
-    sql.as_service("store_stripe_customer", p_user_id=user, p_customer_id=f"cus_{user}")
     payments.apply(sql, payments.buy(sql, user), refunded_cents=1)
+    subscribe(sql, user=user)
+    topup = {"p_enabled": True, "p_threshold": 1, "p_package_id": "credits-50", "p_monthly_cap_cents": 1000}
+    sql.as_user(user, "set_auto_topup", **topup)
     sql.reserve(user, 1)
     claim = sql.claim(sql.generate(user))
     sql.as_service("complete_generation", p_generation_id=claim["id"], p_attempt=claim["attempt"], p_outputs=[])

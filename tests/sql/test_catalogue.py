@@ -48,7 +48,7 @@ def test_errors_are_swallowed_in_one_place_only(sql: Sql) -> None:
 
 def test_only_functions_that_take_the_user_from_the_token_are_open_to_users(sql: Sql) -> None:
     """Regression: A1. Nothing is executable by PUBLIC or anon, nor names a user and is executable by one."""
-    for_everyone = {"list_models", "list_ledger_keys", "list_packages"}
+    for_everyone = {"list_models", "list_ledger_keys", "list_packages", "list_plans"}
     assert names(sql, "has_function_privilege('anon', p.oid, 'execute')") == for_everyone
     for_users = names(sql, "has_function_privilege('authenticated', p.oid, 'execute')")
     vaults = {name for name in for_users if name.startswith("private.")}

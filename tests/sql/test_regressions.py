@@ -62,13 +62,17 @@ def test_a_claimed_generation_that_nobody_settles_ends_too(sql: Sql) -> None:
 
 def test_credits_leave_a_wallet_in_few_places_only(sql: Sql) -> None:
     """Regression: H3. One shape of hold, one writer of each; an operation that goes round them shows here."""
-    assert callers(sql, r"insert into public\.credit_reservations") == {"private.hold_credits"}
+    assert callers(sql, r"insert into public\.credit_reservations") == {
+        "private.hold_credits", "private.hold_items",
+    }  # fmt: skip
     assert callers(sql, r"private\.hold_credits\(") == set(ENTRIES)
     assert callers(sql, r"private\.take_lots\(") == {
-        "private.hold_credits", "private.settle_reservation", "private.claw_back",
+        "private.hold_credits", "private.hold_items", "private.settle_reservation", "private.claw_back",
     }  # fmt: skip
     assert callers(sql, r"insert into public\.credit_transactions") == {"private.post"}
-    assert callers(sql, r"update public\.wallets") == {"private.move_wallet", "private.tidy_wallet"}
+    assert callers(sql, r"update public\.wallets") == {
+        "private.move_wallet", "private.tidy_wallet", "private.set_low_balance_threshold", "private.watch_threshold",
+    }  # fmt: skip
     assert callers(sql, r"delete from public\.(wallets|credit_|generations|usage_logs)") == set()
 
 
@@ -190,6 +194,7 @@ def test_a_hundred_parallel_charges_of_one_are_a_hundred(connect: Connect) -> No
     sql = connect()
     alice = sql.new_user(credits=100)
     sql.connection.execute("update models set unit_credits = 1 where id = 'local/picture'")
+    sql.connection.execute("update private.settings set user_concurrency = 100")
 
     def charge(s: Sql) -> Json:
         return s.as_service("confirm_reservation", p_reservation_id=s.reserve(alice, 1)["id"])

@@ -65,6 +65,11 @@ SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
     "start_checkout": ("Payment", lambda row: row),
     "get_payment": ("Payment", lambda row: row),
     "list_payments": ("PaymentPage", lambda row: row),
+    "list_plans": ("PlanList", lambda rows: {"data": rows}),
+    "start_subscription": ("Payment", lambda row: row),
+    "get_subscription": ("CurrentSubscription", lambda row: {"subscription": row}),
+    "get_auto_topup": ("CurrentAutoTopup", lambda row: {"auto_topup": row}),
+    "set_auto_topup": ("CurrentAutoTopup", lambda row: {"auto_topup": row}),
     "redeem_promo_code": ("Redemption", lambda row: row),
     "admin_list_stripe_events": ("StripeEventPage", lambda row: row),
     "admin_start_refund": ("Refund", lambda row: row),
@@ -95,7 +100,9 @@ INTERNAL = {
     "apply_payment_state", "list_due_payments", "record_stripe_event", "claim_stripe_event", "ignore_stripe_event",
     "fail_stripe_event", "list_due_stripe_events", "get_stripe_cursor", "move_stripe_cursor",
     "collect_metrics", "get_metrics", "admin_create_promo_code", "deliver_gifts",
-    "finish_refund", "list_due_refunds",
+    "finish_refund", "list_due_refunds", "get_plan_price", "store_plan_price", "look_up_subscription",
+    "apply_subscription_state", "list_due_subscriptions", "list_due_auto_topups", "start_auto_topup",
+    "choose_payment_method", "fail_auto_topup",
 }  # fmt: skip
 
 
@@ -146,6 +153,8 @@ class Story:
         self._receipts()
         self._scheduler()
         self._billing()
+        self._subscriptions()
+        self._topups()
         self._promotions()
         self._gifts()
         self._notices()
@@ -329,6 +338,41 @@ class Story:
         self.call("ignore_stripe_event", service, event_id=lost["id"], reason="not ours")
         self.call("get_stripe_cursor", service)
         self.call("move_stripe_cursor", service, read_until="2026-11-21T12:00:00Z")
+
+    def _subscriptions(self) -> None:
+        me, service = self.user.caller, self.service
+        self.call("list_plans", self.anon)
+        self.call("get_subscription", me)
+        self.call("look_up_subscription", service, stripe_subscription_id="sub_1")
+        payment = self.call("start_subscription", me, plan_id="pro-monthly", idempotency_key=self._key())
+        price = self.call("get_plan_price", service, plan_id="pro-monthly")
+        self.call("store_plan_price", service, price_id=price["id"], stripe_price_id="price_1")
+        self.call("get_plan_price", service, plan_id="pro-monthly")
+        period = {"period_start": "2026-11-01T00:00:00Z", "period_end": "2026-12-01T00:00:00Z"}
+        line = {"price_id": "price_1", "amount_cents": 3999, "currency": "usd", "proration": False, **period}
+        invoice = {"invoice_id": "in_1", "first": True, "status": "paid", "currency": "usd", "lines": [line]}
+        invoice |= {"user_id": self.user.id, "amount_cents": 3999, "charged_cents": 3999}
+        said = {"id": "sub_1", "customer_id": f"cus_{self.user.id}", "user_id": self.user.id, "status": "active"}
+        said |= {"payment_id": payment["id"], "price_id": "price_1", "cancel_at_period_end": False, **period}
+        for ended_at, invoices in ((None, [invoice]), ("2026-12-01T00:00:00Z", [])):
+            ticket = self.call("look_up_subscription", service, stripe_subscription_id="sub_1")["ticket"]
+            state = said | {"ended_at": ended_at, "invoices": invoices}
+            self.call("apply_subscription_state", service, event_id=None, state=state, ticket=ticket)
+            self.call("get_subscription", me)
+        self.call("list_due_subscriptions", service)
+
+    def _topups(self) -> None:
+        me, service = self.user.caller, self.service
+        settings = {"enabled": True, "package_id": "credits-10", "monthly_cap_cents": 1000}
+        self.call("get_auto_topup", me)
+        self.call("set_auto_topup", me, threshold=1, **settings)
+        self.call("start_auto_topup", service, user_id=self.user.id)
+        self.call("set_auto_topup", me, threshold=1_000_000, **settings)
+        self.call("list_due_auto_topups", service)
+        payment = self.call("start_auto_topup", service, user_id=self.user.id)
+        self.call("choose_payment_method", service, payment_id=payment["id"], payment_method_id="pm_1")
+        self.call("fail_auto_topup", service, payment_id=payment["id"], reason="no_payment_method")
+        self.call("get_auto_topup", me)
 
 
 @pytest.fixture(scope="module")

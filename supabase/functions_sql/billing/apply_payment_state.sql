@@ -2,7 +2,7 @@
 -- Moves the books to what Stripe says now, and marks the event (null: the healer's own look) as handled, in one transaction.
 -- p_state: {status: open|processing|paid|failed|expired, payment_id, user_id, amount_cents, discount_cents, tax_cents, charged_cents,
 --   currency, refunded_cents, disputed_cents (withdrawn and not reinstated), checkout_session_id, payment_intent_id, charge_id,
---   invoice_id, receipt_url, invoice_url}. It must have been fetched after p_ticket was taken.
+--   invoice_id, receipt_url, invoice_url, decline_reason}. It must have been fetched after p_ticket was taken.
 -- Guarantees: an event is applied once. The order of events does not matter: an answer older than what is booked changes nothing.
 --   A mismatch of user, payment, amount or currency flags the payment and moves no credit. Answers the payment, with flag_reason.
 -- Refuses, first match wins: event_not_found 404 · payment_not_found 404 · invalid_params 422
@@ -15,7 +15,6 @@ as $$
 declare
   e private.stripe_events;
   p public.payments;
-  v_mismatch text;
 begin
   if p_event_id is not null then
     e := private.lock_stripe_event(p_event_id);
@@ -28,19 +27,9 @@ begin
   if e.state in ('handled', 'ignored') then
     return private.payment_json(p) || jsonb_build_object('flag_reason', p.flag_reason);
   end if;
-  if p_ticket > p.applied_ticket then
-    update public.payments x set applied_ticket = p_ticket where x.id = p.id;
-    v_mismatch := private.payment_mismatch(p, p_state);
-    if v_mismatch is null then
-      p := private.book_payment(private.take_payment_state(p, p_state), p_event_id);
-    else
-      p := private.flag_payment(p, p_event_id, v_mismatch, p_state);
-    end if;
-  else
-    perform private.note_payment(p, p_event_id, null, 'superseded');
-  end if;
+  p := private.move_payment(p, p_event_id, p_state, p_ticket);
   if p_event_id is not null then
-    perform private.finish_stripe_event(p_event_id, 'handled', v_mismatch);
+    perform private.finish_stripe_event(p_event_id, 'handled', case when p.status = 'flagged' then p.flag_reason end);
   end if;
   return private.payment_json(p) || jsonb_build_object('flag_reason', p.flag_reason);
 end

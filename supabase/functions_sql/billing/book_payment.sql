@@ -1,4 +1,4 @@
--- book_payment(p, p_event_id) -> payments      called by: apply_payment_state
+-- book_payment(p, p_event_id) -> payments      called by: move_payment
 -- Moves the wallet to what the locked payment now says. Paid: its credits are granted once, less the round-up share of what is reversed
 -- and not reinstated. Not paid (any more): whatever it gave is taken back. Differences to what was booked before become ledger rows.
 create or replace function private.book_payment(p public.payments, p_event_id text)
@@ -13,6 +13,7 @@ declare
     else p.granted_credits
   end;
   v_reason text := 'payment:' || p.id;
+  v_expires_at timestamptz;
   w public.wallets;
   t public.credit_transactions;
 begin
@@ -22,12 +23,15 @@ begin
   end if;
   w := private.lock_wallet(p.wallet_id);
   if v_given > p.granted_credits then
-    t := private.post_grant(w, v_given, case p.kind when 'subscription' then 'subscription' else 'purchase' end, null, 'system:stripe',
+    v_expires_at := private.period_expiry(p);
+    w := private.roll_over(w, p, v_expires_at);
+    t := private.post_grant(w, v_given, case p.kind when 'subscription' then 'subscription' else 'purchase' end, v_expires_at, 'system:stripe',
       v_reason, v_reason, v_reason, private.request_digest('payment', to_jsonb(p.id)), p_payment_id => p.id);
     perform private.note_payment(p, p_event_id, t.id, 'granted');
     select * into strict w from public.wallets x where x.id = w.id;
   end if;
   if v_clawed > p.clawed_credits then
+    perform private.stop_auto_topup(p.wallet_id, 'payment_reversed', p.id); -- or what is clawed back would be bought again
     t := private.claw_back(w, p.id, v_clawed - p.clawed_credits, v_reason);
     perform private.note_payment(p, p_event_id, t.id, 'clawed back');
   elsif v_clawed < p.clawed_credits then

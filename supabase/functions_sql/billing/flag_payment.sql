@@ -1,4 +1,4 @@
--- flag_payment(p, p_event_id, p_reason, p_state) -> payments      called by: apply_payment_state
+-- flag_payment(p, p_event_id, p_reason, p_state) -> payments      called by: move_payment
 -- Stops a payment that Stripe tells another story about. No credit moves; somebody has to look. What an admin needs to give the money
 -- back is remembered when it is surely this payment's: after a wrong amount or currency, not when the story is about something else.
 create or replace function private.flag_payment(p public.payments, p_event_id text, p_reason text, p_state jsonb)
@@ -7,7 +7,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_ours boolean := p_reason in ('wrong_amount', 'wrong_currency', 'user_erased');
+  v_ours boolean := p_reason not in ('wrong_payment', 'wrong_user', 'wrong_session');
 begin
   update public.payments x
   set status = 'flagged', flag_reason = p_reason, check_at = null, updated_at = private.clock(),

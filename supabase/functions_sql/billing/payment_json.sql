@@ -7,8 +7,9 @@ stable
 set search_path = ''
 as $$
   select jsonb_build_object(
-    'id', p.id, 'kind', p.kind, 'package_id', p.package_id,
-    'title', (select c.title from public.credit_packages c where c.id = p.package_id),
+    'id', p.id, 'kind', p.kind, 'package_id', p.package_id, 'plan_id', p.plan_id,
+    'title', coalesce(
+      (select c.title from public.credit_packages c where c.id = p.package_id), (select l.title from public.plans l where l.id = p.plan_id)),
     'status', case
       when p.status <> 'paid' then p.status
       when p.disputed_cents > 0 then 'disputed'

@@ -1,4 +1,4 @@
--- payment_mismatch(p, p_state) -> text      called by: apply_payment_state
+-- payment_mismatch(p, p_state) -> text      called by: move_payment
 -- Why what Stripe says cannot be about this payment, or is not what we sold; null when all is well. Nothing is granted on a mismatch.
 create or replace function private.payment_mismatch(p public.payments, p_state jsonb)
 returns text
@@ -18,6 +18,7 @@ as $$
         or x.charge_id = p_state ->> 'charge_id' or x.invoice_id = p_state ->> 'invoice_id')) then 'wrong_session'
     when p_state ->> 'status' <> 'paid' or p.granted_credits > 0 then null
     when p.user_id is null then 'user_erased'
+    when p_state ->> 'problem' is not null then p_state ->> 'problem'
     when p_state ->> 'currency' is distinct from p.currency then 'wrong_currency'
     when (p_state ->> 'amount_cents')::bigint is distinct from p.amount_cents
       or (p_state ->> 'charged_cents')::bigint is distinct from p.amount_cents

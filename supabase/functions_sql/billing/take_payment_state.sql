@@ -1,4 +1,4 @@
--- take_payment_state(p, p_state) -> payments      called by: apply_payment_state
+-- take_payment_state(p, p_state) -> payments      called by: move_payment
 -- Writes what Stripe says onto the locked payment; book_payment then moves the credits. It is asked about again until it has ended.
 create or replace function private.take_payment_state(p public.payments, p_state jsonb)
 returns public.payments
