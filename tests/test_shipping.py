@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import metadata
@@ -34,6 +33,7 @@ from backend.worker.schedule import LOCK
 from scripts import health
 from scripts.local.postgres import Postgres
 from scripts.migrations.files import load_migrations
+from tests.patience import LONG, eventually
 from tests.web.test_outages import closed_port
 
 ROOT = Path(__file__).parent.parent
@@ -273,24 +273,16 @@ def test_web_worker_and_scheduler_start_and_stop_when_told(image: Path) -> None:
         for name in ("web", "worker", "scheduler")
     }
     try:
-        wait_for(lambda: health.answers(f"http://127.0.0.1:{port}/health"))
+        eventually(lambda: health.answers(f"http://127.0.0.1:{port}/health"))
         assert httpx.get(f"http://127.0.0.1:{port}/ready").status_code == 503
         assert {name: process.poll() for name, process in started.items()} == dict.fromkeys(started)
         for process in started.values():
             process.send_signal(signal.SIGTERM)
-        assert {name: process.wait(15) for name, process in started.items()} == dict.fromkeys(started, 0)
+        assert {name: process.wait(LONG) for name, process in started.items()} == dict.fromkeys(started, 0)
     finally:
         for process in started.values():
             process.kill()
             process.wait()
-
-
-def wait_for(condition: Any, seconds: float = 20) -> None:
-    """Wait until something is so."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.1)
 
 
 # The health check

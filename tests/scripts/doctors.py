@@ -135,15 +135,15 @@ def sound_clinic(postgres: Postgres, template: str, folder: Path) -> Iterator[Cl
 def start_worker(world: World) -> None:
     """Start a worker, and wait until Redis shows it."""
     world.spawn_worker()
-    eventually(lambda: world.deps.redis.scard("rq:workers"), seconds=60)
+    eventually(lambda: world.deps.redis.scard("rq:workers"))
 
 
 def start_scheduler(world: World) -> None:
     """Start a scheduler, and wait until it leads and has done everything once."""
     world.spawn_scheduler()
-    eventually(lambda: world.deps.redis.exists("scrip:scheduler"), seconds=60)
+    eventually(lambda: world.deps.redis.exists("scrip:scheduler"))
     jobs = "select count(*) filter (where last_outcome is not null), count(*) from private.scheduled_jobs where planned"
-    eventually(lambda: _all_done(*world.connection.execute(jobs).fetchone()), seconds=60)
+    eventually(lambda: _all_done(*world.connection.execute(jobs).fetchone()))
 
 
 def _all_done(done: int, planned: int) -> bool:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.patience import LONG
 from tests.web.test_gunicorn import _is_ready, environment
 from tests.web.test_outages import closed_port
 from tests.worker.world import ROOT, User, World, eventually
@@ -61,7 +62,7 @@ def running(whole_world: World, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield Stall(url, folder, whole_world)
     finally:
         process.terminate()
-        process.wait(15)
+        process.wait(LONG)
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def test_a_process_that_is_killed_in_the_view_costs_nothing(stall: Stall, world:
     assert world.figures(user) == (25, 5, 20)
     stall.settles(user, 25, 0, 25)
     assert usages(world, user) == []
-    eventually(lambda: _is_ready(stall.url), seconds=20)
+    eventually(lambda: _is_ready(stall.url))
     with stall.open(user, "/slow") as client:
         stall.let_go()
         assert answer(client).startswith(b"HTTP/1.1 200")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.patience import LONG
 from tests.web.test_outages import closed_port
 from tests.worker.world import ROOT, World, eventually
 
@@ -56,7 +57,7 @@ def test_it_serves_and_stops_when_told(world: World, tmp_path: Path) -> None:
         assert http.get("/api/v1/credits/balance", headers=signed_in).json()["available"] == 21
         assert http.post("/api/v1/generations", content=b"{" * 300_000, headers=signed_in).status_code in (413, 422)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == 0
+        assert process.wait(LONG) == 0
     text = log.read_text()
     events = [json.loads(line)["event"] for line in text.splitlines()]
     assert "request" in events

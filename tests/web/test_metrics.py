@@ -17,6 +17,7 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
 from backend.app import create_app
+from tests.patience import LONG
 from tests.web.conftest import NOWHERE, settings_for
 from tests.web.person import Person
 from tests.web.test_gunicorn import gunicorn
@@ -170,7 +171,7 @@ def test_all_web_processes_count_together_also_those_that_are_gone(world: World,
             f"{kind}_{slot}.db" for kind in ("counter", "histogram") for slot in (0, 1)
         }
         process.terminate()
-        assert process.wait(15) == 0
+        assert process.wait(LONG) == 0
         assert not folder.exists()
 
 

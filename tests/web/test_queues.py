@@ -10,6 +10,7 @@ from flask import Flask
 
 from backend.core import generations
 from backend.queue import connect
+from tests.patience import LONG, within
 from tests.web.person import Person
 from tests.worker.world import World, eventually
 
@@ -52,6 +53,12 @@ def broken_job(world: World, why: str) -> str:
     return str(job.id)
 
 
+def is_waiting_for_work(world: World) -> bool:
+    """Tell whether the one worker has read its orders and waits again."""
+    client = world.deps.redis
+    return client.info("clients")["blocked_clients"] == 1 and not list(client.scan_iter("rq:queue:wake-*"))
+
+
 @pytest.mark.parametrize("role", [None, "support"])
 def test_only_admins_come_near_it(world: World, alice: Person, role: str | None) -> None:
     """Users and support staff are refused at each door."""
@@ -67,7 +74,7 @@ def test_a_paused_queue_is_left_alone_until_it_is_resumed(world: World, ada: Per
     worker = world.spawn_worker()
     eventually(lambda: ada.get(QUEUES).json["workers"])
     assert [order(ada, "default/pause") for _ in range(2)] == [200, 200]
-    time.sleep(0.3)  # it wakes and takes note
+    eventually(lambda: is_waiting_for_work(world))  # it has woken and taken note
     waiting, other = small(alice), small(alice)
     world.deps.redis.lrem("rq:queue:default", 0, f"gen-{other}-0")
     world.deps.redis.delete(f"rq:job:gen-{other}-0")
@@ -77,7 +84,7 @@ def test_a_paused_queue_is_left_alone_until_it_is_resumed(world: World, ada: Per
     assert (world.row(waiting)["status"], state(ada)["paused"]) == ("queued", True)
     assert world.deps.redis.lpos("rq:queue:default", f"gen-{waiting}-0") is not None
     assert [order(ada, "default/resume") for _ in range(2)] == [200, 200]
-    world.becomes(waiting, "succeeded", seconds=4)
+    world.becomes(waiting, "succeeded", seconds=within(4))
     assert state(ada)["paused"] is False
     assert worker.child.poll() is None
 
@@ -90,12 +97,13 @@ def test_a_worker_starts_without_what_is_paused_and_waits_even_when_all_is(world
     waiting = small(alice)
     world.spawn_worker()
     eventually(lambda: ada.get(QUEUES).json["workers"])
+    eventually(lambda: is_waiting_for_work(world))
     before = world.deps.redis.info("stats")["total_commands_processed"]
     time.sleep(1)
     assert world.deps.redis.info("stats")["total_commands_processed"] - before < 10
     assert world.row(waiting)["status"] == "queued"
     order(ada, "default/resume")
-    world.becomes(waiting, "succeeded", seconds=4)
+    world.becomes(waiting, "succeeded", seconds=within(4))
 
 
 def test_a_drained_worker_finishes_its_job_and_exits(world: World, ada: Person, alice: Person) -> None:
@@ -107,13 +115,13 @@ def test_a_drained_worker_finishes_its_job_and_exits(world: World, ada: Person, 
     assert (worker["state"], worker["draining"], worker["job"]) == ("busy", False, f"gen-{running}-0")
     assert [order(ada, f"workers/{worker['name']}/drain") for _ in range(2)] == [200, 200]
     assert ada.get(QUEUES).json["workers"][0]["draining"] is True
-    assert busy.child.wait(10) == 0
+    assert busy.child.wait(LONG) == 0
     assert (world.row(running)["status"], world.row(running)["attempt"]) == ("succeeded", 1)
     idle = world.spawn_worker()
     eventually(lambda: ada.get(QUEUES).json["workers"])
     name = ada.get(QUEUES).json["workers"][0]["name"]
     assert order(ada, f"workers/{name}/drain") == 200
-    assert idle.child.wait(3) == 0
+    assert idle.child.wait(within(3)) == 0
     assert order(ada, f"workers/{name}/drain") == 404
     assert world.deps.control.orders().draining == frozenset()
 

@@ -17,6 +17,7 @@ from backend.deps import build_deps
 from backend.errors import InsufficientCredits, Internal, Unauthenticated, Unavailable
 from backend.rpc.client import Rpc
 from backend.rpc.credits import get_credit_balance
+from tests.patience import within
 from tests.web.conftest import settings_for
 from tests.worker.world import World
 
@@ -172,7 +173,7 @@ def test_a_gateway_that_is_away_fails_at_once() -> None:
         done.set()
 
     threading.Thread(target=ask, daemon=True).start()
-    assert done.wait(1)
+    assert done.wait(within(1))
 
 
 def test_arguments_may_have_any_name(rpc: Rpc) -> None:

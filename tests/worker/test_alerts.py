@@ -215,7 +215,7 @@ class KeysAtRest:
 
 def test_schedulers_that_come_and_go_tell_each_thing_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first leader tells the beginning and stops; another one knows, and tells the end."""
-    monkeypatch.setattr(place.world, "deps", place.deps)
+    monkeypatch.setattr(place.world, "environ", place.world.environ | place.environ)
     only = lambda settings: [schedule.Periodic("alerts", settings.schedule_alert_seconds, alerts.check)]  # noqa: E731
     monkeypatch.setattr(schedule, "periodic_jobs", only)
     place.worker_dies()

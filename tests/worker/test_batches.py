@@ -57,7 +57,7 @@ def test_a_batch_of_500_lets_another_users_picture_go_first(world: World) -> Non
     assert told(world, made) == [0, 1, 2, 3]
     worker = world.spawn_worker()
     eventually(lambda: seen(alice, made)["counts"]["succeeded"] >= 2, seconds=30, why=worker.lines)
-    single = world.becomes(world.start(bob, width=64, height=64), "succeeded", seconds=30)
+    single = world.becomes(world.start(bob, width=64, height=64), "succeeded")
     between = world.sql.one(
         "select count(*) from public.generations where batch_id = %s and started_at between %s and %s",
         made["id"], single["created_at"], single["started_at"],

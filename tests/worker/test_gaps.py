@@ -53,7 +53,7 @@ def test_a_death_in_any_gap_is_charged_once(world: World, fal: Fal, gap: str) ->
     try:
         asked = {"model_id": "fal/flux-schnell", "prompt": "a fox", "params": {"width": 256, "height": 256}}
         started.append(generations.start(deps, user.caller, **asked, key=gap, request_id=None)["id"])
-        eventually(lambda: deaths, seconds=20)
+        eventually(lambda: deaths)
     finally:
         setattr(world.supabase, when, lambda path: False)
     assert len(fal.orders(started[0])) == 1

@@ -16,6 +16,7 @@ from backend import queue as queues
 from backend.core import generations
 from backend.errors import InsufficientCredits, InvalidParams, ModelNotFound, StaleAttempt
 from backend.rpc import generations as rpc
+from tests.patience import within
 from tests.worker.world import World
 
 
@@ -163,7 +164,7 @@ def test_redis_that_is_away_delays_a_generation_and_refuses_nothing(world: World
     started = time.monotonic()
     generation = generations.start(without_redis, user.caller, **asked)
     assert generation["status"] == "queued"
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < within(1)
     world.let_retry_wait_pass(generation["id"])
     generations.dispatch(world.deps)
     assert f"gen-{generation['id']}-0".encode() in world.deps.redis.lrange("rq:queue:default", 0, -1)

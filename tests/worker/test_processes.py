@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from backend.core import generations
 from backend.rpc import generations as rpc
 from scripts.local.valkey import Valkey
+from tests.patience import LONG, within
 from tests.worker.world import Process, User, World, eventually
 
 
@@ -53,9 +53,7 @@ def test_a_worker_draws_what_was_asked_for_and_stops_when_told(world: World) -> 
     assert row["attempt"] == 1
     assert_charged_once(world, user, 4)
     assert '"request_id": "request-' in worker.lines()
-    started = time.monotonic()
-    assert worker.end() == 0
-    assert time.monotonic() - started < 3
+    assert worker.end(seconds=within(3)) == 0
     assert "worker_stopped" in worker.lines()
 
 
@@ -104,7 +102,7 @@ def test_kill_9_in_the_middle_loses_and_doubles_nothing(world: World, victim: st
 
 def test_a_worker_told_to_stop_finishes_what_fits_into_its_grace(world: World) -> None:
     """One attempt, and exit code 0."""
-    worker, user = world.spawn_worker(WORKER_GRACE_SECONDS="8"), world.new_user()
+    worker, user = world.spawn_worker(WORKER_GRACE_SECONDS="60"), world.new_user()
     generation_id = world.start(user, "local/slow", seconds=2)
     horse_of(world, generation_id)
     assert worker.end() == 0
@@ -117,19 +115,21 @@ def test_a_worker_told_to_stop_hands_back_what_does_not_fit(world: World, again:
     """Queued again at once, no failure counted, and another worker goes on."""
     worker = world.spawn_worker(WORKER_GRACE_SECONDS="60" if again else "0.5")
     user = world.new_user()
-    generation_id = world.start(user, "local/slow", seconds=3)
+    generation_id = world.start(user, "local/slow", seconds=20)
     horse_of(world, generation_id)
+    eventually(lambda: world.row(generation_id)["provider_request_id"])
     worker.send(signal.SIGTERM)
     if again:
         worker.says("worker_stopping")
         worker.send(signal.SIGTERM)
-    assert worker.child.wait(3) == 0
+    assert worker.child.wait(LONG) == 0
     row = world.row(generation_id)
-    assert (row["status"], row["failures"], world.figures(user)) == ("queued", 0, (25, 3, 22))
+    assert (row["status"], row["failures"], world.figures(user)) == ("queued", 0, (25, 20, 5))
+    world.let_slow_work_end(generation_id)
     world.spawn_worker()
     generations.dispatch(world.deps)
     assert world.becomes(generation_id, "succeeded", "failed")["status"] == "succeeded"
-    assert_charged_once(world, user, 3)
+    assert_charged_once(world, user, 20)
 
 
 def test_a_running_generation_is_cancelled_through_another_process(world: World) -> None:
@@ -139,7 +139,7 @@ def test_a_running_generation_is_cancelled_through_another_process(world: World)
     generation_id = world.start(user, "local/slow", seconds=20)
     horse_of(world, generation_id)
     rpc.cancel_generation(user.caller, generation_id=generation_id)
-    world.becomes(generation_id, "canceled", seconds=3)
+    world.becomes(generation_id, "canceled")
     assert world.figures(user) == (25, 0, 25)
 
 
@@ -179,9 +179,10 @@ def create(deps: Any, user: User, key: str, **params: Any) -> str:
 
 def test_scheduler_and_worker_outlive_the_database(world: World) -> None:
     """They say so, go on trying, and work again by themselves."""
+    world.connection.execute("delete from private.scheduled_jobs")
     worker, scheduler = world.spawn_worker(), world.spawn_scheduler()
     worker.says("worker_started")
-    scheduler.says("scheduler_leads")
+    eventually(lambda: world.sql.one("select count(last_outcome) from private.scheduled_jobs"))
     with world.database_outage():
         scheduler.says("periodic_failing")
     scheduler.says("periodic_works_again")
@@ -194,6 +195,6 @@ def test_scheduler_and_worker_outlive_the_database(world: World) -> None:
 def test_without_settings_nothing_starts(world: World, module: str) -> None:
     """It names what is missing and exits."""
     process: Process = world.spawn(module, SUPABASE_URL="", REDIS_URL="")
-    assert process.child.wait(15) == 2
+    assert process.child.wait(LONG) == 2
     assert "SUPABASE_URL is missing" in process.lines()
     assert "REDIS_URL is missing" in process.lines()

@@ -18,6 +18,7 @@ from backend.queue import Queue, connect
 from backend.worker.horses import Worker
 from backend.worker.outage import Outage
 from scripts.local.valkey import Valkey
+from tests.patience import within
 
 GENERATION = str(uuid.UUID(int=1))
 
@@ -84,7 +85,7 @@ def test_redis_that_is_down_is_noticed_at_once() -> None:
     started = time.monotonic()
     with pytest.raises(RedisError):
         Queue(connect("redis://127.0.0.1:9/0")).enqueue_generation(GENERATION, 0, None)
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < within(0.5)
 
 
 def test_redis_that_accepts_and_says_nothing_is_given_up_within_moments() -> None:
@@ -93,7 +94,7 @@ def test_redis_that_accepts_and_says_nothing_is_given_up_within_moments() -> Non
         started = time.monotonic()
         with pytest.raises(RedisError):
             Queue(connect(f"redis://127.0.0.1:{mute.getsockname()[1]}/0")).enqueue_generation(GENERATION, 0, None)
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < within(2.5)
 
 
 def test_a_kept_connection_that_died_is_replaced(redis: Redis, redis_url: str) -> None:

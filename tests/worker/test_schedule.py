@@ -15,6 +15,7 @@ from backend.rpc import generations as rpc
 from backend.worker import schedule
 from backend.worker.schedule import Scheduler
 from backend.worker.stopping import StopSignal
+from tests.patience import LONG
 from tests.worker.world import World, eventually
 
 
@@ -35,7 +36,7 @@ class Running:
     def stop(self) -> None:
         """Tell it to stop, as SIGTERM does."""
         self.signal.asked = True
-        self.thread.join(5)
+        self.thread.join(LONG)
         assert not self.thread.is_alive()
 
 
@@ -79,17 +80,20 @@ def test_the_other_takes_over_when_the_leader_stops(world: World) -> None:
     with schedulers(world, 2) as both:
         eventually(lambda: any(one.leads for one in both))
         first, second = sorted(both, key=lambda one: not one.leads)
+        held = world.deps.redis.get(schedule.LOCK)
         first.stop()
-        eventually(lambda: second.leads, seconds=2)
+        assert world.deps.redis.get(schedule.LOCK) != held
+        eventually(lambda: second.leads)
 
 
 def test_a_scheduler_whose_lock_was_taken_stops_leading(world: World) -> None:
     """It slept too long and another leads: it waits for its turn."""
     with schedulers(world, 1) as (only,):
         eventually(lambda: only.leads)
-        world.deps.redis.set(schedule.LOCK, "another", px=800)
-        eventually(lambda: not only.leads, seconds=2)
-        eventually(lambda: only.leads, seconds=3)
+        world.deps.redis.set(schedule.LOCK, "another")
+        eventually(lambda: not only.leads)
+        world.deps.redis.delete(schedule.LOCK)
+        eventually(lambda: only.leads)
 
 
 def test_one_job_that_breaks_does_not_stop_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

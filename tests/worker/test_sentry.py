@@ -114,7 +114,7 @@ def test_a_bug_in_a_job_arrives_before_its_process_ends(world: World, receiver: 
     secret = uuid.uuid4().hex
     world.spawn_worker(SENTRY_DSN=receiver.dsn)
     rq.Queue("default", connection=world.deps.redis).enqueue("backend.worker.jobs.no_such_job", secret)
-    eventually(receiver.events, seconds=30)
+    eventually(receiver.events)
     assert receiver.events()[0]["exception"]["values"][-1]["type"] == "ValueError"
     assert secret not in "".join(receiver.bodies)
 

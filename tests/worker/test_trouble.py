@@ -14,6 +14,7 @@ from backend.clients.providers.base import ProviderError, ProviderUnavailable
 from backend.core import generations, production
 from backend.errors import ProviderNotConfigured, Unavailable
 from backend.rpc import generations as rpc
+from tests.patience import LONG
 from tests.worker.scripted import PICTURE, Died, ScriptedProvider
 from tests.worker.world import World, eventually
 
@@ -32,7 +33,7 @@ def running(world: World, generation_id: str, **options: Any) -> Iterator[thread
     thread = threading.Thread(target=world.run, args=(generation_id,), kwargs=options)
     thread.start()
     yield thread
-    thread.join(20)
+    thread.join(LONG)
     assert not thread.is_alive()
 
 
@@ -223,7 +224,7 @@ def test_a_running_generation_can_be_cancelled(world: World, provider: ScriptedP
     with running(world, generation_id):
         eventually(lambda: provider.polled)
         rpc.cancel_generation(user.caller, generation_id=generation_id)
-        world.becomes(generation_id, "canceled", seconds=3)
+        world.becomes(generation_id, "canceled")
     assert provider.canceled == provider.submitted
     assert world.figures(user) == (25, 0, 25)
 
@@ -257,7 +258,7 @@ def test_a_worker_that_lost_its_lease_stops_and_touches_nothing(world: World, pr
         eventually(lambda: provider.polled)
         world.let_lease_run_out(generation_id)
         with running(world, generation_id):
-            late.join(2)
+            late.join(LONG)
             assert not late.is_alive()
             provider.finished.set()
     row = world.row(generation_id)
@@ -410,10 +411,10 @@ def test_a_database_outage_that_outlasts_the_lease_leaves_it_to_the_next_attempt
     with running(world, generation_id, deps=brief) as worker:
         eventually(lambda: provider.polled)
         with world.database_outage():
-            worker.join(6)
+            worker.join(LONG)
             assert not worker.is_alive()
     assert world.row(generation_id)["status"] == "running"
-    eventually(lambda: swept(world, generation_id), seconds=4)
+    eventually(lambda: swept(world, generation_id))
     provider.finished.set()
     world.run(generation_id)
     assert (world.row(generation_id)["status"], len(provider.submitted)) == ("succeeded", 1)

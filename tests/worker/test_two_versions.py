@@ -48,7 +48,7 @@ def test_old_and_new_workers_settle_the_same_queue(world: World, old_tree: Path)
         ("local/always-fails", {}),
     ]
     started = [(user, world.start(user, model, **params)) for user in users for model, params in wanted]
-    rows = {one: world.becomes(one, "succeeded", "failed", seconds=30) for _, one in started}
+    rows = {one: world.becomes(one, "succeeded", "failed") for _, one in started}
     assert Counter((row["model_id"], row["status"]) for row in rows.values()) == {
         ("local/picture", "succeeded"): 4,
         ("local/flaky", "succeeded"): 4,

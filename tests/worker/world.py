@@ -29,6 +29,8 @@ from backend.rpc.client import Caller
 from scripts.local.supabase import Keys, Settings, create_app
 from scripts.local.supabase.tokens import Tokens
 from tests.factories import Sql
+from tests.patience import LONG
+from tests.patience import eventually as eventually
 
 ROOT = Path(__file__).parents[2]
 Json = dict[str, Any]
@@ -102,7 +104,7 @@ class Process:
         """What it has said so far."""
         return self.log.read_text()
 
-    def says(self, word: str, *, seconds: float = 15) -> None:
+    def says(self, word: str, *, seconds: float = LONG) -> None:
         """Wait until it has said something."""
         eventually(lambda: word in self.lines(), seconds=seconds, why=lambda: f"{word!r} not in:\n{self.lines()}")
 
@@ -110,7 +112,7 @@ class Process:
         """Send it a signal."""
         self.child.send_signal(number)
 
-    def end(self, number: signal.Signals = signal.SIGTERM, *, seconds: float = 15) -> int:
+    def end(self, number: signal.Signals = signal.SIGTERM, *, seconds: float = LONG) -> int:
         """Send it a signal and return its exit code."""
         self.send(number)
         return self.child.wait(seconds)
@@ -166,7 +168,7 @@ class World:
         assert row is not None
         return row
 
-    def becomes(self, generation_id: str, *statuses: str, seconds: float = 20) -> Json:
+    def becomes(self, generation_id: str, *statuses: str, seconds: float = LONG) -> Json:
         """Wait until a generation has one of these states, and return its row."""
         eventually(
             lambda: self.row(generation_id)["status"] in statuses,
@@ -179,6 +181,14 @@ class World:
         """Make a queued row due now."""
         self.connection.execute(
             "update public.generations set dispatch_at = private.clock() where id = %s and status = 'queued'",
+            [generation_id],
+        )
+
+    def let_slow_work_end(self, generation_id: str) -> None:
+        """Make local/slow look as if it had begun long ago, for whichever attempt asks for it next."""
+        self.connection.execute(
+            "update public.generations set provider_request_id = regexp_replace(provider_request_id, '\\d+$', '0')"
+            " where id = %s",
             [generation_id],
         )
 
@@ -249,13 +259,3 @@ class World:
             for name, value in os.environ.items()
             if name in ("PATH", "HOME", "LANG", "TMPDIR", "NO_PROXY", "no_proxy")
         }
-
-
-def eventually(
-    truth: Callable[[], Any], *, seconds: float = 10, why: Callable[[], str] = lambda: "it never came true"
-) -> None:
-    """Wait until something is true."""
-    until = time.monotonic() + seconds
-    while not truth():
-        assert time.monotonic() < until, why()
-        time.sleep(0.05)
