@@ -59,8 +59,9 @@ def apply(deps: Deps, event_id: str, *, request_id: str | None = None) -> None:
 
 
 def dispatch(deps: Deps) -> int:
-    """Tell the workers of events that wait; returns how many."""
-    deps.queue.ping()  # the next call marks what it returns as told, so be sure that telling is possible
+    """Tell the workers of events that wait; returns how many. Those that could not be told come again in a minute."""
+    if not deps.stripe.configured:
+        return 0
     due = rpc.list_due_stripe_events(deps.rpc.as_service(), limit=BATCH)
     for event_id in due:
         deps.queue.enqueue_stripe_event(event_id, None)

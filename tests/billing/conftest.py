@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +104,11 @@ class Shop:
         self.apply()
         return healed
 
+    def let_retry_wait_pass(self, event_id: str) -> None:
+        """Make an event due now."""
+        due = "update private.stripe_events set next_attempt_at = private.clock() where id = %s"
+        self.world.connection.execute(due, [event_id])
+
     def states(self) -> set[str]:
         """Which states events of this Stripe are in."""
         ids = [event["id"] for event in self.events()]
@@ -127,9 +133,9 @@ def world(whole_world: World) -> Iterator[World]:
     whole_world.clear()
 
 
-@pytest.fixture
-def shop(world: World) -> Iterator[Shop]:
-    """A shop of the test's own, with the healer at its beginning; users and rows of others don't matter."""
+@contextmanager
+def opened(world: World) -> Iterator[Shop]:
+    """A shop with a Stripe of its own and the healer at its beginning; users and rows of others don't matter."""
     with running(Settings()) as fake:
         keys = fake.state.settings
         deps = world.variant(
@@ -137,3 +143,10 @@ def shop(world: World) -> Iterator[Shop]:
         )
         world.connection.execute("update private.stripe_cursor set read_until = null")
         yield Shop(world, create_app(deps=deps), deps, fake)
+
+
+@pytest.fixture
+def shop(world: World) -> Iterator[Shop]:
+    """A shop of the test's own."""
+    with opened(world) as shop:
+        yield shop

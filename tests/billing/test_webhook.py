@@ -50,9 +50,7 @@ def test_it_answers_while_worker_and_redis_are_down(shop: Shop) -> None:
     event = paid_event(shop)
     assert shop.webhook(event).status_code == 200
     shop.app = whole
-    shop.world.connection.execute(
-        "update private.stripe_events set next_attempt_at = private.clock() where id = %s", [event["id"]]
-    )
+    shop.let_retry_wait_pass(str(event["id"]))
     assert stripe_events.dispatch(shop.deps) >= 1
     shop.apply()
     assert alice.available() == 125
@@ -160,16 +158,46 @@ def test_what_fails_is_tried_again_then_parked_and_retried(shop: Shop) -> None:
     assert (again.status_code, again.json["error"]["code"]) == (409, "invalid_state")
 
 
-def test_a_session_that_claims_somebody_elses_payment_is_flagged(shop: Shop) -> None:
-    """Metadata of another user: refused, flagged, and nobody gets a credit."""
+@pytest.mark.parametrize("reason", ["wrong_user", "wrong_amount", "wrong_currency"])
+def test_what_is_not_what_we_sold_is_flagged(shop: Shop, reason: str) -> None:
+    """Regression: P9: metadata of another user, another amount or currency: refused and flagged, and nobody gains."""
     alice, mallory = shop.person(), shop.person()
     payment = shop.checkout(alice)
-    names = {"payment_id": payment["id"], "user_id": str(mallory.id)}
-    line = {"price_data": {"currency": "usd", "unit_amount": 1, "product_data": {"name": "x"}}, "quantity": 1}
-    forged = shop.deps.stripe.create_checkout_session(
-        {"mode": "payment", "success_url": "https://x.test", "line_items": [line], "metadata": names}, key="forged"
-    )
-    shop.stripe.control.pay(forged["id"])
+    session = shop.stripe.control.pay(payment["checkout_session_id"])
+    lie = {"wrong_user": {"metadata": {"payment_id": payment["id"], "user_id": str(mallory.id)}},
+           "wrong_amount": {"amount_subtotal": 1500}, "wrong_currency": {"currency": "jpy"}}  # fmt: skip
+    shop.stripe.state.change(session, **lie[reason])
     shop.deliver()
     assert shop.payment(alice, payment)["status"] == "flagged"
+    assert shop.world.sql.one("select flag_reason from public.payments where id = %s", payment["id"]) == reason
     assert (alice.available(), mallory.available()) == (25, 25)
+    assert shop.states() <= {"handled", "ignored"}
+
+
+def test_a_session_that_names_another_payment_is_flagged(shop: Shop) -> None:
+    """It was made elsewhere with our key; the payment's own session still counts when it is paid."""
+    alice = shop.person()
+    payment = shop.checkout(alice)
+    names = {"payment_id": payment["id"], "user_id": str(alice.id)}
+    line = {"price_data": {"currency": "usd", "unit_amount": 1, "product_data": {"name": "x"}}, "quantity": 1}
+    other = shop.deps.stripe.create_checkout_session(
+        {"mode": "payment", "success_url": "https://x.test", "line_items": [line], "metadata": names}, key="other"
+    )
+    shop.stripe.control.pay(other["id"])
+    shop.deliver()
+    assert (shop.payment(alice, payment)["status"], alice.available()) == ("flagged", 25)
+    shop.stripe.control.pay(payment["checkout_session_id"])
+    shop.deliver()
+    assert (shop.payment(alice, payment)["status"], alice.available()) == ("paid", 125)
+
+
+def test_an_event_that_comes_again_grants_nothing(shop: Shop) -> None:
+    """Regression: P10: minutes later with Redis emptied, days later by the healer: ids are kept for ever."""
+    alice = shop.person()
+    shop.buy(alice)
+    for _ in ("minutes later", "and again"):
+        shop.world.deps.redis.flushall()
+        shop.deliver()
+    shop.world.connection.execute("update private.stripe_cursor set read_until = null")
+    assert shop.heal()["events"] == 0
+    assert shop.world.ledger(alice.user)[1:] == [("grant", 100)]
