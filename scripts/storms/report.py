@@ -98,5 +98,10 @@ class Reporter:
 
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_text(part)}" for name, part in value.items()) or "none"
+        texts = {name: _text(part) for name, part in value.items()}
+        nested = {name for name, part in value.items() if isinstance(part, Mapping)}
+        return (
+            ", ".join(f"{name} ({text})" if name in nested else f"{name} {text}" for name, text in texts.items())
+            or "none"
+        )
     return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from backend.config import Settings
 from scripts.local import watchdog
 from scripts.local.places import Places, places_in
 from scripts.local.ports import choose_any
@@ -53,6 +54,11 @@ class StormStack(Stack):
     def app_environment(self) -> dict[str, str]:
         """What Scrip's own processes are told."""
         return super().app_environment() | NO_LIMITS | self.settings
+
+    def worker_settings(self) -> dict[str, str]:
+        """Return what workers and scheduler go by now: what they are told, else the default."""
+        told = self.app_environment()
+        return {name: told.get(name, str(Settings.model_fields[name.lower()].default)) for name in STORM_SETTINGS}
 
     def change_settings(self, settings: Mapping[str, str]) -> None:
         """Start workers and scheduler again with other settings."""

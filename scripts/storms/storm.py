@@ -123,6 +123,7 @@ class Storm:
         def work() -> int:
             return calm.one_after_the_other(users, count, lambda: self._wait_until_open(stack, 0, 60))
 
+        self.figures["worker settings, one by one and idle"] = stack.worker_settings()
         self.figures |= calm.measure(stack, work, self.order.idle_seconds, self.reporter.step)
 
     def _load(self, stack: StormStack) -> Counter[str]:
@@ -147,7 +148,7 @@ class Storm:
     def _unleash(self, stack: StormStack) -> Blows:
         """Make ready what is to be struck: short leases, and a provider that misbehaves."""
         stack.change_settings(STORM_SETTINGS)
-        self.figures["worker settings in the storm"] = STORM_SETTINGS
+        self.figures["worker settings in the storm"] = stack.worker_settings()
         lost_answers = 0 if self.order.hurry else DROP_RATE
         unruly = {"fail_rate": FAIL_RATE, "drop_rate": lost_answers, "seed": self.order.seed}
         httpx.post(f"{stack.fal_url}/__control", json=unruly).raise_for_status()
