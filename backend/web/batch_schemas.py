@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from backend.web.openapi import Answer
 from backend.web.schemas import Body, Charge, Failure, NewGeneration, Output, Query, Status, Whole
+
+# Said twice, as for LedgerId: else the bounds are not in the document.
+ItemIndex = Annotated[Whole, Field(ge=0, le=499), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 499})]
 
 
 class NewBatch(Body):
@@ -35,7 +38,7 @@ class BatchQuery(Query):
 class ItemQuery(Query):
     """Which page of items."""
 
-    after: Whole | None = Field(None, ge=0, le=500, description="The last index of the page before.")
+    after: ItemIndex | None = Field(None, description="The last index of the page before.")
     limit: Whole = Field(100, ge=1, le=200)
 
 

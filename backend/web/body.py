@@ -63,8 +63,8 @@ def _texts(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, st
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item, path, depth + 1)
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{path}.{index}" if isinstance(item, dict) else path, depth + 1)
     elif isinstance(value, dict):
         for key, item in value.items():
             yield path, key

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from backend.web.openapi import Answer
 from backend.web.schemas import Query, Whole
@@ -21,13 +21,20 @@ def _rfc3339(value: object) -> object:
     return value
 
 
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)  # zones may differ by more than PostgreSQL takes
+    except OverflowError as error:
+        raise ValueError("must lie between the years 1 and 9999") from error
+
+
 # Pydantic leaves the bounds of an optional field out of the schema when a validator of ours stands before them.
 LedgerId = Annotated[
     Whole,
     Field(ge=1, le=2**63 - 1),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 2**63 - 1}),
 ]
-Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339)]
+Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_in_utc)]
 
 
 class TransactionQuery(Query):

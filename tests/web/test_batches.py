@@ -73,6 +73,7 @@ def test_one_key_is_one_batch(alice: Person, world: World) -> None:
     ("wrong", "status", "code", "field"),
     [
         (item() | {"prompt": ""}, 422, "invalid_params", "items.1.prompt"),
+        (item() | {"prompt": "\0"}, 422, "invalid_params", "items.1.prompt"),
         (item() | {"prompt": "x" * 2001}, 422, "invalid_params", "items.1.prompt"),
         (item() | {"model": "no/such"}, 404, "model_not_found", "items.1.model"),
         (item(width=65), 422, "invalid_params", "items.1.params.width"),
