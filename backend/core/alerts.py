@@ -31,6 +31,8 @@ MEANING = {
     "ledger_problem": "The books hold something that should not be.",
     "key_pool_empty": "Every key of a provider rests: nothing can be ordered there.",
     "failure_rate": "Too many generations fail by no fault of their users.",
+    "payment_event_parked": "What Stripe told about a payment could not be applied, often enough to give up.",
+    "payment_flagged": "What was paid is not what was sold: no credits were given.",
     "scheduler_job_failing": "A job of the scheduler fails again and again.",
 }
 
@@ -73,6 +75,9 @@ def _conditions(deps: Deps, settings: Settings) -> Iterator[Json]:
     finished, failed = facts["finished"], facts["provider_failures"]
     if finished >= ENOUGH and failed * 100 > finished * settings.alert_failure_percent:
         yield _wrong("failure_rate", failed=failed, finished=finished, minutes=MINUTES)
+    for kind, count in (("payment_event_parked", "parked_events"), ("payment_flagged", "flagged_payments")):
+        if facts[count]:
+            yield _wrong(kind, count=facts[count])
     for job in facts["failing_jobs"]:
         if job["failures_in_a_row"] >= IN_A_ROW:
             yield _wrong("scheduler_job_failing", job.pop("name"), **job)

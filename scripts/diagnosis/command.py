@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from scripts.diagnosis import (
     access,
+    billing,
     books,
     clocks,
     database,
@@ -78,7 +79,7 @@ def checks_for(patient: Patient) -> list[Check]:
     of_database = database.CHECKS if patient.database_url else database.CHECKS_BY_REST
     return [
         *(*variables.CHECKS, *project.CHECKS, *tokens.CHECKS, *providers.CHECKS),
-        *(*of_database, *access.CHECKS, *books.CHECKS),
+        *(*of_database, *access.CHECKS, *books.CHECKS, *billing.CHECKS),
         *(*queue.CHECKS, *watch.CHECKS, *clocks.CHECKS),
     ]
 

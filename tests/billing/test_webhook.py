@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from backend.app import create_app
-from backend.core import healing, stripe_events
+from backend.core import alerts, healing, stripe_events
 from backend.errors import AppError
 from tests.billing.conftest import Shop
 
@@ -148,12 +148,17 @@ def test_what_fails_is_tried_again_then_parked_and_retried(shop: Shop) -> None:
     assert shop.world.sql.one(row, event["id"]) == "received 1"
     for _ in range(11):
         shop.world.sql.as_service("fail_stripe_event", p_event_id=event["id"], p_error="no")
+    alerts.check(shop.deps)
+    open_one = "select count(*) from private.incidents where kind = 'payment_event_parked' and ended_at is null"
+    assert shop.world.sql.one(open_one) == 1
     parked = admin.get("/api/v1/admin/payments/events").json["data"]
     assert event["id"] in [one["id"] for one in parked]
     assert alice.get("/api/v1/admin/payments/events").status_code == 403
     assert admin.ask("POST", f"/api/v1/admin/payments/events/{event['id']}/retry").json["state"] == "received"
     shop.apply()
     assert alice.available() == 125
+    alerts.check(shop.deps)
+    assert shop.world.sql.one(open_one) == 0
     again = admin.ask("POST", f"/api/v1/admin/payments/events/{event['id']}/retry")
     assert (again.status_code, again.json["error"]["code"]) == (409, "invalid_state")
 

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from scripts.diagnosis import (
     access,
+    billing,
     books,
     clocks,
     database,
@@ -47,7 +48,7 @@ ENVIRON = {
     "DATABASE_URL": f"postgresql://postgres:unseen3@{NOWHERE}/postgres",
     "SITE_URL": "http://127.0.0.1:3000",
 }
-MODULES = (access, books, clocks, database, outside, project, providers, queue, tokens, variables, watch)
+MODULES = (access, billing, books, clocks, database, outside, project, providers, queue, tokens, variables, watch)
 
 
 @dataclass(frozen=True)

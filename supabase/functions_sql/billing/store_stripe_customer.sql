@@ -12,7 +12,7 @@ declare
 begin
   perform private.ensure_account(p_user_id);
   insert into private.stripe_customers (user_id, customer_id, created_at) values (p_user_id, p_customer_id, private.clock())
-  on conflict (user_id) do nothing;
+  on conflict do nothing; -- of either key: parallel first calls bring the same customer
   select c.customer_id into strict v_customer_id from private.stripe_customers c where c.user_id = p_user_id;
   return v_customer_id;
 end
