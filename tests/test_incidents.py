@@ -93,7 +93,7 @@ NAMED = re.compile(r"[Rr]egressions?: ((?:[HLPCJAT]\d+(?:, and |, | and )?)+)")
 MONEY = r"(?:wallets|credit_grants|credit_reservations|credit_transactions|usage_logs|generations)"
 INSERTS = re.compile(rf"(?:insert into|copy)\s+(?:public\.)?{MONEY}\b", re.IGNORECASE)
 MAY_INSERT = {
-    "scripts/test_storm_audit.py": "a ledger row moved to another place, which the audit must find",
+    "scripts/test_storm_audit.py": "a charge that is booked twice, which the audit must find",
     "sql/test_plans.py": "10,000 closed rows, of which only the number matters",
 }
 

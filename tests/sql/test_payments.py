@@ -167,3 +167,15 @@ def test_what_was_said_is_kept(sql: Sql) -> None:
     ):
         with refused(403, "forbidden"), sql.connection.transaction():
             sql.connection.execute(change.encode())
+
+
+def test_the_healer_begins_where_selling_began(sql: Sql) -> None:
+    """Of an account's past before its first customer of ours nothing is read; afterwards the cursor only moves on."""
+    sql.connection.execute("update private.stripe_cursor set read_until = null")
+    sql.connection.execute("delete from private.stripe_customers")
+    assert sql.as_service("get_stripe_cursor") is None
+    sql.as_service("store_stripe_customer", p_user_id=sql.new_user(), p_customer_id="cus_1")
+    assert sql.as_service("get_stripe_cursor") is not None
+    for until in ("2031-01-01T00:00:00Z", "2030-01-01T00:00:00Z"):
+        sql.as_service("move_stripe_cursor", p_read_until=until)
+    assert sql.as_service("get_stripe_cursor").startswith("2031-01-01")
