@@ -100,8 +100,8 @@ def run(
 ) -> None:
     """Claim a generation, produce its outputs and settle it; does nothing when there is nothing to do."""
     with structlog.contextvars.bound_contextvars(generation_id=generation_id, request_id=request_id, user_id=None):
-        settings, service, asked_at = deps.settings, deps.rpc.as_service(), time.monotonic()
-        claim = _claim(service, generation_id, worker, settings.worker_lease_seconds)
+        settings, service = deps.settings, deps.rpc.as_service()
+        claim, asked_at = _claim(deps, generation_id, worker, stopping)
         if claim is None:
             log.info("generation_not_claimed")
             return
@@ -126,14 +126,22 @@ def run(
             deps.storage.discard(uploaded)
 
 
-def _claim(service: Caller, generation_id: str, worker: str, lease_seconds: int) -> Json | None:
-    # An outage here loses nothing: the row is still queued and the dispatcher tells again, or it was claimed with the
-    # answer lost on the way, and the sweep finds its lease.
-    try:
-        return rpc.claim_generation(service, generation_id=generation_id, worker=worker, lease_seconds=lease_seconds)
-    except Unavailable:
-        log.warning("claim_failed")
-        return None
+def _claim(deps: Deps, generation_id: str, worker: str, stopping: Callable[[], bool]) -> tuple[Json | None, float]:
+    """Return the claim (None: nothing to do) and when it was asked for; outlasts an outage as long as a lease."""
+    # Else workers would empty the queue during one, and its hints come again only after a minute. Giving up loses
+    # nothing: the dispatcher tells again, and the sweep finds the lease of a claim whose answer was lost.
+    lease: Json = {"worker": worker, "lease_seconds": deps.settings.worker_lease_seconds}
+    give_up, pause = time.monotonic() + lease["lease_seconds"], 0.2
+    while True:
+        asked_at = time.monotonic()
+        try:
+            return rpc.claim_generation(deps.rpc.as_service(), generation_id=generation_id, **lease), asked_at
+        except Unavailable:
+            if stopping() or asked_at + pause > give_up:
+                log.warning("claim_failed")
+                return None, asked_at
+        time.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - only spreads the tries of many workers
+        pause = min(pause * 2, 2.0)
 
 
 def _attempt(deps: Deps, claim: Json, lease: Lease, uploaded: list[str]) -> Outcome | None:
@@ -189,10 +197,8 @@ def _store(deps: Deps, claim: Json, result: Result, lease: Lease, uploaded: list
 
 
 def _settle(service: Caller, claim: Json, outcome: Outcome, patience: float) -> Json:
-    """Write the outcome, repeating through an outage; returns the status and who got the slot.
-
-    When that fails the lease runs out and the sweep takes over.
-    """
+    """Write the outcome, again and again through an outage; returns the status and who got the slot."""
+    # When that fails the lease runs out and the sweep takes over.
     give_up, pause = time.monotonic() + patience, 0.2
     while True:
         try:

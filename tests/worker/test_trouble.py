@@ -423,11 +423,20 @@ def test_a_database_outage_that_outlasts_the_lease_leaves_it_to_the_next_attempt
 
 def test_without_the_database_no_provider_is_asked(world: World, provider: ScriptedProvider) -> None:
     """Regression: A2. No hold, no work; the generation is still queued afterwards."""
-    generation_id = world.start(world.new_user(), "scripted/model")
+    generation_id, began = world.start(world.new_user(), "scripted/model"), time.monotonic()
     with world.database_outage():
-        world.run(generation_id)
-    assert provider.submitted == []
+        world.run(generation_id, stopping=_after(began + 1))
+    assert (provider.submitted, time.monotonic() - began > 1) == ([], True)
     assert world.row(generation_id)["status"] == "queued"
+
+
+def test_a_worker_that_can_not_claim_waits_for_the_database(world: World, provider: ScriptedProvider) -> None:
+    """It keeps the hint: else an outage of seconds would empty the queue, and delay all of it by a minute."""
+    generation_id = world.start(world.new_user(), "scripted/model")
+    with world.supabase.outage("/rest/v1/rpc/claim_generation"), running(world, generation_id):
+        eventually(lambda: world.supabase.calls.count("/rest/v1/rpc/claim_generation") > 1)
+        world.supabase.down = ()
+    assert (world.row(generation_id)["status"], world.row(generation_id)["attempt"]) == ("succeeded", 1)
 
 
 @pytest.mark.parametrize("patience", [0.0, 0.5])
