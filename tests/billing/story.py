@@ -5,10 +5,12 @@ What each payment must have come to is worked out from the local Stripe's own ob
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 
+from backend.core import stripe_events
 from scripts.local.stripe.errors import Refusal
 from tests.billing.conftest import Shop
 from tests.web.person import Person
@@ -98,6 +100,17 @@ class Story:
             assert self.shop.webhook(events[number % len(events)]).status_code == 200
             if number % 2:
                 self.shop.apply()
+
+    def rush(self, number: int) -> None:
+        """All events come at once, newest first and some twice, to workers that are all quick."""
+        events = self.shop.events()[::-1]
+
+        def bring(event: Json) -> None:
+            assert self.shop.webhook(event).status_code == 200
+            stripe_events.apply(self.shop.deps, event["id"])
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(bring, events + events[: number % 5]))
 
     def heal(self, _: int) -> None:
         """The poller reads what no webhook brought."""
