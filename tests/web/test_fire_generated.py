@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -78,4 +79,7 @@ def test_every_answer_is_in_the_document(case: Case, alice: Person) -> None:
     if not (case.meta and case.meta.is_negative_at(ParameterLocation.BODY)):
         # In an address an empty list vanishes, and then it is valid after all; test_fire.py has addresses by hand.
         but = [*but, negative_data_rejection]
-    case.call_and_validate(headers={"Authorization": f"Bearer {alice.user.token}"}, excluded_checks=but)
+    if "\\u0000" in json.dumps(case.body, default=str):
+        but = [*but, positive_data_acceptance]  # PostgreSQL stores no NUL, and no schema can say so
+    answer = case.call_and_validate(headers={"Authorization": f"Bearer {alice.user.token}"}, excluded_checks=but)
+    assert answer.status_code != 500
