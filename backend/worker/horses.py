@@ -13,7 +13,7 @@ import structlog
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError
-from rq.exceptions import DequeueTimeout, StopRequested
+from rq.exceptions import DequeueTimeout, InvalidJobOperation, NoSuchJobError, StopRequested
 from rq.job import Job
 from rq.worker import WorkerStatus
 
@@ -160,6 +160,9 @@ class Worker(rq.Worker):
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """Say that a job raised, which is a bug; its generation is found by the sweep or the dispatcher."""
+        if isinstance(exc_info[1], InvalidJobOperation | NoSuchJobError):
+            log.warning("job_record_lost", job_id=job.id)  # Redis was emptied meanwhile; the row has all that matters
+            return
         log.error("job_broke", job_id=job.id, exc_info=exc_info)
 
     def _tell_horse(self) -> None:

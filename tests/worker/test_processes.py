@@ -72,6 +72,17 @@ def test_the_scheduler_alone_gets_lost_work_done(world: World) -> None:
     assert scheduler.end() == 0
 
 
+def test_redis_emptied_under_a_running_job_is_no_bug(world: World) -> None:
+    """The row has all that matters: RQ misses its record at the end, which nobody is to be woken up for."""
+    worker, user = world.spawn_worker(), world.new_user()
+    generation_id = world.start(user, "local/slow", seconds=1)
+    world.becomes(generation_id, "running")
+    world.deps.redis.flushall()
+    assert world.becomes(generation_id, "succeeded", "failed")["status"] == "succeeded"
+    worker.says("job_record_lost")
+    assert "job_broke" not in worker.lines()
+
+
 def assert_sum_charged(world: World, user: User, credits: int) -> None:
     """Several generations, each charged once."""
     assert world.figures(user) == (25 - credits, 0, 25 - credits)
