@@ -160,9 +160,16 @@ class Comparison(RuleBasedStateMachine):
             assert sums_agree
             assert waiting == sum(work.waiting for work in line)
 
+    def lose_workers(self) -> list[str]:
+        """What a sweep makes of the attempts whose lease has run out."""
+        works = [work for line in self.lines for work in line]
+        lost = [work for work in works if work.status == "running" and work.lease_ends <= self.moment]
+        return sorted(work.lose() for work in lost)
+
     def teardown(self) -> None:
         """In the end every lot holds what the model says, every row proves itself, and the books balance."""
         self.tick(1_000_000)
+        self.lose_workers()
         for sweep in ("sweep_generations", "sweep_credits"):
             self.pool[0].as_service(sweep)
         self.figures_are_as_predicted()

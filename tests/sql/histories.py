@@ -229,15 +229,10 @@ class Histories(Comparison):
     def sweep(self, duration: int, fate: str, at: int) -> None:
         self.tick(1000 * duration)
 
-        def predict() -> list[str]:
-            works = [work for line in self.lines for work in line]
-            lost = [work for work in works if work.status == "running" and work.lease_ends <= self.moment]
-            return sorted(work.lose() for work in lost)
-
         def read(row: Json) -> list[str]:
             return sorted(["queued"] * row["requeued"] + ["failed"] * row["failed"] + ["canceled"] * row["canceled"])
 
-        self.run(fate, at, lambda s: s.as_service("sweep_generations"), predict, read)
+        self.run(fate, at, lambda s: s.as_service("sweep_generations"), self.lose_workers, read)
         self.run(fate, at, lambda s: s.as_service("sweep_credits"), lambda: True, lambda row: row["wallets_tidied"] < 3)
 
 
