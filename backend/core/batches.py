@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile
@@ -73,7 +73,11 @@ def ask_for_archive(deps: Deps, caller: Caller, *, batch_id: str) -> Json:
     return batch
 
 
-def build_archive(deps: Deps, batch_id: str) -> None:
+class _Stopped(Exception):
+    """This worker has to end before the file is whole."""
+
+
+def build_archive(deps: Deps, batch_id: str, *, stopping: Callable[[], bool] = lambda: False) -> None:
     """Pack the outputs of a batch and store the file; if we die anywhere here, the next one who asks starts anew."""
     service = deps.rpc.as_service()
     wanted = rpc.list_batch_outputs(service, batch_id=batch_id)
@@ -83,9 +87,13 @@ def build_archive(deps: Deps, batch_id: str) -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "archive.zip")
-            _pack(deps, wanted["items"], file)
+            _pack(deps, wanted["items"], file, stopping)
             size = file.stat().st_size
             deps.storage.upload_archive(wanted["path"], file)
+    except _Stopped:
+        log.warning("archive_handed_back", batch_id=batch_id)
+        deps.queue.enqueue_archive(batch_id)
+        return
     except (AppError, OSError) as error:
         code = error.code if isinstance(error, AppError) else "disk_full"
         log.error("archive_failed", batch_id=batch_id, code=code)
@@ -98,11 +106,13 @@ def build_archive(deps: Deps, batch_id: str) -> None:
         deps.storage.discard([needless])
 
 
-def _pack(deps: Deps, items: Sequence[Json], file: Path) -> None:
+def _pack(deps: Deps, items: Sequence[Json], file: Path, stopping: Callable[[], bool]) -> None:
     """Write the outputs as 003-0.png, one in memory at a time; what is gone is left out."""
     with ZipFile(file, "w", ZIP_STORED) as archive:  # pictures are compressed already
         for item in items:
             for number, path in enumerate(item["outputs"]):
+                if stopping():
+                    raise _Stopped
                 data = deps.storage.download(path)
                 if data is None:
                     log.warning("output_is_gone", path=path)

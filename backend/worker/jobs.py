@@ -25,7 +25,7 @@ def run_generation(generation_id: str, request_id: str | None = None) -> None:
 
 def build_archive(batch_id: str) -> None:
     """Pack the results of a batch."""
-    batches.build_archive(deps(), batch_id)
+    batches.build_archive(deps(), batch_id, stopping=stopping.is_due)
 
 
 def apply_stripe_event(event_id: str, request_id: str | None = None) -> None:

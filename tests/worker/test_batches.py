@@ -16,8 +16,9 @@ from backend.core import batches, generations
 from backend.deps import Deps
 from backend.rpc import batches as rpc
 from backend.rpc import generations as rpc_generations
+from tests.patience import eventually
 from tests.sql.batching import items, sound
-from tests.worker.world import User, World, eventually
+from tests.worker.world import User, World
 
 Json = dict[str, Any]
 DUE = "update public.generations set dispatch_at = private.clock() where batch_id = %s and dispatch_at < 'infinity'"
@@ -56,20 +57,22 @@ def test_a_batch_of_500_lets_another_users_picture_go_first(world: World) -> Non
     made = start(world, alice, 500)
     assert told(world, made) == [0, 1, 2, 3]
     worker = world.spawn_worker()
-    eventually(lambda: seen(alice, made)["counts"]["succeeded"] >= 2, seconds=30, why=worker.lines)
-    single = world.becomes(world.start(bob, width=64, height=64), "succeeded")
+    eventually(lambda: seen(alice, made)["counts"]["succeeded"] >= 2, why=worker.lines)
+    asked = world.start(bob, width=64, height=64)
+    told_at = world.sql.one("select private.clock()")
+    single = world.becomes(asked, "succeeded")
     between = world.sql.one(
         "select count(*) from public.generations where batch_id = %s and started_at between %s and %s",
-        made["id"], single["created_at"], single["started_at"],
+        made["id"], told_at, single["started_at"],
     )  # fmt: skip
     assert between <= 1
     assert seen(alice, made)["counts"]["queued"] > 400, "the batch was still going on"
     rpc.cancel_batch(alice.caller, batch_id=made["id"])
-    eventually(lambda: seen(alice, made)["status"] == "finished", seconds=30, why=worker.lines)
+    eventually(lambda: seen(alice, made)["status"] == "finished", why=worker.lines)
     counts = seen(alice, made)["counts"]
     assert counts["canceled"] + counts["succeeded"] == 500
     batches.ask_for_archive(world.deps, alice.caller, batch_id=made["id"])
-    eventually(lambda: seen(alice, made)["archive"]["status"] == "ready", seconds=30, why=worker.lines)
+    eventually(lambda: seen(alice, made)["archive"]["status"] == "ready", why=worker.lines)
     assert seen(alice, made)["archive"]["items"] == counts["succeeded"]
     assert world.figures(alice) == (2000 - 4 * counts["succeeded"], 0, 2000 - 4 * counts["succeeded"])
     assert sound(world.sql)
@@ -168,6 +171,19 @@ def test_a_worker_that_dies_over_an_archive_leaves_it_to_the_next(
     assert f"zip-{made['id']}" in rq.Queue(queues.LOW, connection=world.deps.redis).job_ids
     batches.build_archive(world.deps, made["id"])
     assert seen(alice, made)["archive"]["status"] == "ready"
+
+
+def test_a_worker_that_is_stopped_hands_its_archive_to_the_next(world: World) -> None:
+    """Its owner notices nothing: it is still being built, and waits for a worker."""
+    alice, made = finished(world)
+    batches.ask_for_archive(world.deps, alice.caller, batch_id=made["id"])
+    world.deps.redis.flushall()
+    due = iter([False, False, True])
+    batches.build_archive(world.deps, made["id"], stopping=lambda: next(due))
+    assert seen(alice, made)["archive"]["status"] == "building"
+    assert rq.Queue(queues.LOW, connection=world.deps.redis).job_ids == [f"zip-{made['id']}"]
+    world.spawn_worker()
+    eventually(lambda: seen(alice, made)["archive"]["status"] == "ready")
 
 
 def test_of_two_archives_at_once_the_fuller_one_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
