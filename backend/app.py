@@ -27,6 +27,7 @@ from backend.web import (
     openapi,
     operations,
     promotions,
+    promotions_admin,
     queues,
     receipts,
     requests,
@@ -59,6 +60,7 @@ ROUTES = (
     (billing.webhook, public),  # proves itself by its signature
     (billing_admin.events, support),
     (billing_admin.bp, admin),
+    (promotions_admin.bp, admin),
 )
 
 

@@ -23,10 +23,19 @@ Json = dict[str, Any]
 log = structlog.get_logger(__name__)
 
 
-def checkout(deps: Deps, caller: Caller, *, user_id: str, email: str | None, package_id: str, key: str) -> Json:
+def checkout(
+    deps: Deps,
+    caller: Caller,
+    *,
+    user_id: str,
+    email: str | None,
+    package_id: str,
+    promo_code: str | None = None,
+    key: str,
+) -> Json:
     """Start to buy a package; return the payment with the address of the page where it is paid."""
     _require_stripe(deps)
-    payment = rpc.start_checkout(caller, package_id=package_id, idempotency_key=key)
+    payment = rpc.start_checkout(caller, package_id=package_id, idempotency_key=key, promo_code=promo_code)
     if payment["status"] != "pending":
         return payment
     customer_id = customer_of(deps, user_id=user_id, email=email)
@@ -67,11 +76,12 @@ def _require_stripe(deps: Deps) -> None:
 def _session_params(deps: Deps, payment: Json, user_id: str, customer_id: str) -> Json:
     settings, names = deps.settings, {"payment_id": payment["id"], "user_id": user_id}
     back = f"{settings.site_url}/billing?payment={payment['id']}"
+    bonus = f" + {payment['promo_credits']} bonus credits" if payment["promo_credits"] else ""
     price = {
         "currency": payment["currency"],
         "unit_amount": payment["amount_cents"],
         "tax_behavior": "exclusive",  # so that the subtotal that comes back is our price
-        "product_data": {"name": payment["title"]},
+        "product_data": {"name": payment["title"] + bonus},
     }
     params: Json = {
         "mode": "payment",

@@ -31,15 +31,16 @@ def admin_create_promo_code(
     caller: Caller,
     *,
     code: str,
-    credits: int,
+    credits: int | None = None,
     credits_last_days: int | None = None,
     valid_from: str | None = None,
     valid_until: str | None = None,
     max_uses: int | None = None,
     max_uses_per_user: int = 1,
     active: bool = True,
+    bonus_percent: int | None = None,
 ) -> Json:
-    """Make a promo code, or the next version of one."""
+    """Make a promo code, or the next version of one: it gives credits, or adds percent to a purchase."""
     version: Json = caller.call(
         "admin_create_promo_code",
         p_code=code,
@@ -50,7 +51,20 @@ def admin_create_promo_code(
         p_max_uses=max_uses,
         p_max_uses_per_user=max_uses_per_user,
         p_active=active,
+        p_bonus_percent=bonus_percent,
     )
+    return version
+
+
+def admin_list_promo_codes(caller: Caller, *, after: str | None = None, limit: int = 50) -> Json:
+    """Return one page of promo codes, by name, as they are now."""
+    page: Json = caller.call("admin_list_promo_codes", p_after=after, p_limit=limit)
+    return page
+
+
+def admin_deactivate_promo_code(caller: Caller, *, code: str) -> Json:
+    """Switch a promo code off."""
+    version: Json = caller.call("admin_deactivate_promo_code", p_code=code)
     return version
 
 

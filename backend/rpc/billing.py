@@ -16,9 +16,11 @@ def list_packages(caller: Caller) -> list[Json]:
     return packages
 
 
-def start_checkout(caller: Caller, *, package_id: str, idempotency_key: str) -> Json:
-    """Make a payment for a package at its present price, once per key."""
-    payment: Json = caller.call("start_checkout", p_package_id=package_id, p_idempotency_key=idempotency_key)
+def start_checkout(caller: Caller, *, package_id: str, idempotency_key: str, promo_code: str | None = None) -> Json:
+    """Make a payment for a package at its present price, once per key; a promo code adds credits."""
+    payment: Json = caller.call(
+        "start_checkout", p_package_id=package_id, p_idempotency_key=idempotency_key, p_promo_code=promo_code
+    )
     return payment
 
 

@@ -15,6 +15,8 @@ from backend.errors import (
     PackageNotFound,
     PaymentNotFound,
     PaymentsNotConfigured,
+    PromoCodeNotFound,
+    PromoCodeRedeemed,
     RateLimited,
     UserNotFound,
 )
@@ -52,6 +54,8 @@ def index() -> dict[str, Any]:
     responses=user_answers(
         Checkout,
         PackageNotFound,
+        PromoCodeNotFound,
+        PromoCodeRedeemed,
         UserNotFound,
         IdempotencyKeyReused,
         InvalidState,
@@ -63,7 +67,13 @@ def checkout(header: SpendHeaders, body: NewCheckout) -> tuple[dict[str, Any], i
     """Start to buy a package: send the person to `url`, then follow the payment."""
     me = current_user()
     payment = core.checkout(
-        deps(), current_caller(), user_id=me.id, email=me.email, package_id=body.package_id, key=header.key
+        deps(),
+        current_caller(),
+        user_id=me.id,
+        email=me.email,
+        package_id=body.package_id,
+        promo_code=body.promo_code,
+        key=header.key,
     )
     return {"payment_id": payment["id"], "url": payment["url"]}, 200, {"Idempotency-Key": header.key}
 

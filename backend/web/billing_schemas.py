@@ -65,6 +65,7 @@ class Payment(Answer):
     title: str | None
     status: PaymentStatus
     credits: int = Field(description="What was sold, bonus included.")
+    promo_credits: int = Field(description="How many of these a promo code adds.")
     granted_credits: int
     clawed_credits: int = Field(description="Taken back because money was.")
     amount_cents: int
@@ -90,6 +91,9 @@ class NewCheckout(Body):
     """What to buy."""
 
     package_id: str = Field(min_length=1, max_length=64, examples=["credits-100"])
+    promo_code: str | None = Field(
+        None, min_length=1, max_length=100, pattern=r"\S", description="One that adds percent to a purchase."
+    )
 
 
 class Checkout(Answer):

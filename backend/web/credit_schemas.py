@@ -16,7 +16,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\
 
 
 def _rfc3339(value: object) -> object:
-    if isinstance(value, str) and not _TIME.fullmatch(value):
+    if not (isinstance(value, str) and _TIME.fullmatch(value)):
         raise ValueError("must be a time with its zone, such as 2026-11-21T12:00:00Z")
     return value
 

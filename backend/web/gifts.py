@@ -46,11 +46,19 @@ class Gift(Answer):
 @bp.post(
     "",
     responses=user_answers(
-        Gift, InvalidAmount, InsufficientCredits, FeatureDisabled, Forbidden, UserNotFound, IdempotencyKeyReused
+        Gift,
+        InvalidAmount,
+        InsufficientCredits,
+        FeatureDisabled,
+        Forbidden,
+        UserNotFound,
+        IdempotencyKeyReused,
+        headers={"Idempotency-Key": "The key of this request."},
     ),
 )
-def create(header: SpendHeaders, body: NewGift) -> dict[str, Any]:
+def create(header: SpendHeaders, body: NewGift) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Give bought credits to somebody by e-mail address; they wait there until the address has an account."""
-    return gift_credits(
+    gift = gift_credits(
         current_caller(), email=body.email, credits=body.credits, message=body.message, idempotency_key=header.key
     )
+    return gift, 200, {"Idempotency-Key": header.key}

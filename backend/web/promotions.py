@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from backend.errors import IdempotencyKeyReused, PromoCodeNotFound, PromoCodeRedeemed, UserNotFound
+from backend.errors import IdempotencyKeyReused, InvalidState, PromoCodeNotFound, PromoCodeRedeemed, UserNotFound
 from backend.rpc.promotions import redeem_promo_code
 from backend.web.auth import current_caller
 from backend.web.openapi import Answer, blueprint, user_answers
@@ -34,8 +34,17 @@ class Redemption(Answer):
 
 @bp.post(
     "/redeem",
-    responses=user_answers(Redemption, PromoCodeNotFound, UserNotFound, PromoCodeRedeemed, IdempotencyKeyReused),
+    responses=user_answers(
+        Redemption,
+        PromoCodeNotFound,
+        UserNotFound,
+        PromoCodeRedeemed,
+        IdempotencyKeyReused,
+        InvalidState,
+        headers={"Idempotency-Key": "The key of this request."},
+    ),
 )
-def redeem(header: SpendHeaders, body: PromoCode) -> dict[str, Any]:
+def redeem(header: SpendHeaders, body: PromoCode) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Redeem a code; every code that can't be redeemed now answers the same."""
-    return redeem_promo_code(current_caller(), code=body.code, idempotency_key=header.key)
+    redemption = redeem_promo_code(current_caller(), code=body.code, idempotency_key=header.key)
+    return redemption, 200, {"Idempotency-Key": header.key}

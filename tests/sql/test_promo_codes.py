@@ -141,7 +141,7 @@ def test_a_code_with_10_uses_under_100_parallel_redeemers(connect: Connect) -> N
     sql = connect()
     create(sql, new_admin(sql), p_max_uses=10)
     users = [sql.new_user() for _ in range(100)]
-    results = at_once(connect, [lambda s, user=user: redeem(s, user) for user in users])  # type: ignore[misc]
+    results = at_once(connect, [lambda s, user=user: redeem(s, user) for user in users], connections=100)  # type: ignore[misc]
     assert sum(isinstance(result, dict) for result in results) == 10
     assert count(results, "PT404 promo_code_not_found") == 90
     assert sql.one("select sum(balance) from wallets") == 50

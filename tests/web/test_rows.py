@@ -70,6 +70,9 @@ SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
     "get_subscription": ("CurrentSubscription", lambda row: {"subscription": row}),
     "get_auto_topup": ("CurrentAutoTopup", lambda row: {"auto_topup": row}),
     "set_auto_topup": ("CurrentAutoTopup", lambda row: {"auto_topup": row}),
+    "admin_create_promo_code": ("PromoCodeVersion", lambda row: row),
+    "admin_list_promo_codes": ("PromoCodePage", lambda row: row),
+    "admin_deactivate_promo_code": ("PromoCodeVersion", lambda row: row),
     "redeem_promo_code": ("Redemption", lambda row: row),
     "admin_list_stripe_events": ("StripeEventPage", lambda row: row),
     "admin_start_refund": ("Refund", lambda row: row),
@@ -99,7 +102,7 @@ INTERNAL = {
     "attach_checkout_session", "get_stripe_customer", "store_stripe_customer", "look_up_payment", "find_payment",
     "apply_payment_state", "list_due_payments", "record_stripe_event", "claim_stripe_event", "ignore_stripe_event",
     "fail_stripe_event", "list_due_stripe_events", "get_stripe_cursor", "move_stripe_cursor",
-    "collect_metrics", "get_metrics", "admin_create_promo_code", "deliver_gifts",
+    "collect_metrics", "get_metrics", "deliver_gifts",
     "finish_refund", "list_due_refunds", "get_plan_price", "store_plan_price", "look_up_subscription",
     "apply_subscription_state", "list_due_subscriptions", "list_due_auto_topups", "start_auto_topup",
     "choose_payment_method", "fail_auto_topup",
@@ -281,6 +284,11 @@ class Story:
             promo = {"code": code, "credits": 3, "credits_last_days": days, **(bounds if days else {})}
             self.call("admin_create_promo_code", self.admin.caller, **promo)
             self.call("redeem_promo_code", self.user.caller, code=code, idempotency_key=self._key())
+        self.call("admin_create_promo_code", self.admin.caller, code="ROWS-3", bonus_percent=20)
+        bought = {"package_id": "credits-10", "promo_code": "rows-3", "idempotency_key": self._key()}
+        self.call("start_checkout", self.user.caller, **bought)
+        self.call("admin_list_promo_codes", self.boss.caller, after="ROWS-1", limit=1)
+        self.call("admin_deactivate_promo_code", self.admin.caller, code="ROWS-3")
 
     def _gifts(self) -> None:
         for message in ("for you", None):

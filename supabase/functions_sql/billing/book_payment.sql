@@ -25,10 +25,15 @@ begin
   if v_given > p.granted_credits then
     v_expires_at := private.period_expiry(p);
     w := private.roll_over(w, p, v_expires_at);
-    t := private.post_grant(w, v_given, case p.kind when 'subscription' then 'subscription' else 'purchase' end, v_expires_at, 'system:stripe',
+    t := private.post_grant(w, v_given - p.promo_credits, case p.kind when 'subscription' then 'subscription' else 'purchase' end, v_expires_at, 'system:stripe',
       v_reason, v_reason, v_reason, private.request_digest('payment', to_jsonb(p.id)), p_payment_id => p.id);
     perform private.note_payment(p, p_event_id, t.id, 'granted');
     select * into strict w from public.wallets x where x.id = w.id;
+    if p.promo_credits > 0 then
+      t := private.grant_promo_bonus(w, p);
+      perform private.note_payment(p, p_event_id, t.id, 'promo bonus');
+      select * into strict w from public.wallets x where x.id = w.id;
+    end if;
   end if;
   if v_clawed > p.clawed_credits then
     perform private.stop_auto_topup(p.wallet_id, 'payment_reversed', p.id); -- or what is clawed back would be bought again

@@ -17,7 +17,7 @@ as $$
       when p.refunded_cents < p.charged_cents then 'partially_refunded'
       else 'refunded'
     end,
-    'credits', p.credits, 'granted_credits', p.granted_credits, 'clawed_credits', p.clawed_credits,
+    'credits', p.credits, 'promo_credits', p.promo_credits, 'granted_credits', p.granted_credits, 'clawed_credits', p.clawed_credits,
     'amount_cents', p.amount_cents, 'charged_cents', p.charged_cents, 'refunded_cents', p.refunded_cents,
     'disputed_cents', p.disputed_cents, 'currency', p.currency,
     'url', case when p.status = 'open' then p.checkout_url end,

@@ -1,8 +1,12 @@
--- start_checkout(p_package_id, p_idempotency_key) -> jsonb      called by: backend/rpc/billing.py as the user
+-- start_checkout(p_package_id, p_idempotency_key, p_promo_code) -> jsonb      called by: backend/rpc/billing.py as the user
 -- A payment to be made for a package, at the price that our row says now. A repeat of the key answers the first payment as it is now.
+-- p_promo_code adds its percent to the credits, not to the price; a repeat keeps what the first had.
 -- Guarantees: one key, one payment, also under parallel calls. No credit moves here.
--- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · user_not_found 404 · idempotency_key_reused 409 · package_not_found 404
-create or replace function private.start_checkout(p_package_id text, p_idempotency_key text)
+-- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · user_not_found 404 · idempotency_key_reused 409 · package_not_found 404 ·
+--   promo_code_redeemed 409 · promo_code_not_found 404 · invalid_state 409 (the code gives credits)
+drop function if exists public.start_checkout(text, text);
+drop function if exists private.start_checkout(text, text);
+create or replace function private.start_checkout(p_package_id text, p_idempotency_key text, p_promo_code text)
 returns jsonb
 language plpgsql
 security definer
@@ -10,7 +14,8 @@ set search_path = ''
 as $$
 declare
   v_user_id uuid := private.require_user();
-  v_digest bytea := private.request_digest('start_checkout', jsonb_build_array(p_package_id));
+  v_code text := upper(btrim(p_promo_code));
+  v_digest bytea := private.request_digest('start_checkout', jsonb_build_array(p_package_id) || coalesce(to_jsonb(v_code), '[]'));
   v_now timestamptz := private.clock();
   v_wallet_id uuid;
   c public.credit_packages;
@@ -24,7 +29,11 @@ begin
       idempotency_key, request_digest, created_at, updated_at)
     values (v_user_id, v_wallet_id, 'checkout', c.id, c.credits + c.bonus_credits, c.amount_cents, c.currency,
       v_now + interval '10 minutes', p_idempotency_key, v_digest, v_now, v_now)
-    on conflict (wallet_id, idempotency_key) do nothing;
+    on conflict (wallet_id, idempotency_key) do nothing
+    returning * into p;
+    if p.id is not null and v_code is not null then
+      perform private.add_promo_code(p, v_code);
+    end if;
   end if;
   select * into p from public.payments x where x.wallet_id = v_wallet_id and x.idempotency_key = p_idempotency_key;
   if not found then
@@ -40,16 +49,16 @@ begin
 end
 $$;
 
-create or replace function public.start_checkout(p_package_id text, p_idempotency_key text)
+create or replace function public.start_checkout(p_package_id text, p_idempotency_key text, p_promo_code text default null)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 begin
-  return private.start_checkout(p_package_id, p_idempotency_key);
+  return private.start_checkout(p_package_id, p_idempotency_key, p_promo_code);
 end
 $$;
 
-revoke all on function private.start_checkout(text, text), public.start_checkout(text, text)
+revoke all on function private.start_checkout(text, text, text), public.start_checkout(text, text, text)
   from public, anon, authenticated, service_role;
-grant execute on function private.start_checkout(text, text), public.start_checkout(text, text) to authenticated;
+grant execute on function private.start_checkout(text, text, text), public.start_checkout(text, text, text) to authenticated;

@@ -5,7 +5,7 @@
 -- A code that is unknown, off, not valid now or used up by others is refused in one and the same way, so that guessing tells nothing.
 -- Lock order: code, then wallet.
 -- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · user_not_found 404 · idempotency_key_reused 409 ·
---   promo_code_redeemed 409 · promo_code_not_found 404
+--   promo_code_redeemed 409 · promo_code_not_found 404 · invalid_state 409 (it adds to a purchase)
 create or replace function private.redeem_promo_code(p_code text, p_idempotency_key text)
 returns jsonb
 language plpgsql
@@ -18,7 +18,6 @@ declare
   v_digest bytea := private.request_digest('redeem_promo_code', to_jsonb(v_code));
   v_wallet_id uuid;
   v_now timestamptz;
-  c private.promo_codes;
   v private.promo_code_versions;
   r private.promo_redemptions;
   w public.wallets;
@@ -29,7 +28,7 @@ begin
     raise exception using errcode = 'PT422', message = 'invalid_params', detail = '{"field": "code"}', hint = 'Send a code.';
   end if;
   v_wallet_id := private.ensure_account(v_user_id);
-  select * into c from private.promo_codes x where x.code = v_code for no key update;
+  v := private.lock_promo_code(v_code);
   w := private.lock_wallet(v_wallet_id);
   v_now := private.clock();
   select * into r from private.promo_redemptions x where x.wallet_id = w.id and x.idempotency_key = p_idempotency_key;
@@ -39,15 +38,7 @@ begin
       hint = 'This idempotency key belongs to another request. Use a new key for a new request.';
   end if;
   if r.id is null then
-    select * into v from private.promo_code_versions x where x.code = c.code and x.version = c.version;
-    if (select count(*) from private.promo_redemptions x where x.wallet_id = w.id and x.code = c.code) >= v.max_uses_per_user then
-      raise exception using errcode = 'PT409', message = 'promo_code_redeemed', detail = jsonb_build_object('code', v_code)::text,
-        hint = 'You have redeemed this code already.';
-    end if;
-    if v.code is null or not v.active or v.valid_from > v_now or v.valid_until <= v_now or c.uses >= v.max_uses then
-      raise exception using errcode = 'PT404', message = 'promo_code_not_found', detail = '{}',
-        hint = 'There is no such code, or it can''t be redeemed now.';
-    end if;
+    perform private.check_promo_code(v, v_code, w.id, false);
     r.id := gen_random_uuid();
     t := private.post_grant(w, v.credits, 'promotion', v_now + make_interval(days => v.credits_last_days), 'user:' || v_user_id,
       'promo_code:' || v_code, 'promo_code:' || v_code, 'promo_redemption:' || r.id, v_digest);
