@@ -32,6 +32,7 @@ from backend.web import (
     receipts,
     requests,
     security,
+    subscriptions,
     webhooks,
 )
 from backend.web.auth import ADMINS, admin, ops, public, support, user
@@ -57,6 +58,8 @@ ROUTES = (
     (operations.bp, support),
     (billing.packages, public),
     (billing.bp, user),
+    (subscriptions.plans, public),
+    (subscriptions.bp, user),
     (billing.webhook, public),  # proves itself by its signature
     (billing_admin.events, support),
     (billing_admin.bp, admin),

@@ -28,6 +28,7 @@ UNCONFIRMED = "scrip:unconfirmed"  # a set of reservations whose price could not
 RUN_GENERATION = "backend.worker.jobs.run_generation"
 BUILD_ARCHIVE = "backend.worker.jobs.build_archive"
 APPLY_STRIPE_EVENT = "backend.worker.jobs.apply_stripe_event"
+TOP_UP = "backend.worker.jobs.top_up"
 
 # Only a backstop against a job that hangs for ever: leases and each model's own time-out end it long before.
 JOB_SECONDS = int(timedelta(hours=2).total_seconds())
@@ -74,6 +75,10 @@ class Queue:
     def enqueue_stripe_event(self, event_id: str, request_id: str | None) -> bool:
         """Put an event of Stripe before the workers; False when it is waiting there already."""
         return self._put(HIGH, f"stripe-{event_id}", APPLY_STRIPE_EVENT, event_id, request_id)
+
+    def enqueue_topup(self, user_id: str) -> bool:
+        """Have credits bought for somebody; False when that is waiting there already."""
+        return self._put(DEFAULT, f"topup-{user_id}", TOP_UP, user_id)
 
     def note_unconfirmed(self, reservation_id: str) -> None:
         """Remember a reservation that is still to be confirmed."""

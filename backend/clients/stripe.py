@@ -121,25 +121,27 @@ class Stripe:
         """Return every dispute about a payment, newest first."""
         return self._list("/v1/disputes", {"payment_intent": payment_intent_id})
 
-    def retrieve_dispute(self, dispute_id: str) -> Object:
-        """Return a dispute as it is now."""
-        return self._get(f"/v1/disputes/{dispute_id}", {})
-
     def retrieve_invoice(self, invoice_id: str, *, expand: Sequence[str] = ()) -> Object:
         """Return an invoice as it is now; its payments only when `expand` names them."""
         return self._get(f"/v1/invoices/{invoice_id}", {"expand": [*expand]})
 
     def list_invoices(self, params: Params) -> list[Object]:
-        """Return every invoice that the filters `customer`, `subscription`, `status` leave, newest first."""
+        """Return every invoice that the filters `customer`, `subscription`, `status`, `created` leave, newest first."""
         return self._list("/v1/invoices", params)
+
+    def list_invoice_lines(self, invoice_id: str) -> list[Object]:
+        """Return every line of an invoice."""
+        return self._list(f"/v1/invoices/{invoice_id}/lines", {})
+
+    def list_invoice_payments(self, payment_intent_id: str) -> list[Object]:
+        """Return which invoices a payment is for."""
+        return self._list(
+            "/v1/invoice_payments", {"payment": {"type": "payment_intent", "payment_intent": payment_intent_id}}
+        )
 
     def retrieve_subscription(self, subscription_id: str, *, expand: Sequence[str] = ()) -> Object:
         """Return a subscription as it is now; its periods are those of its items."""
         return self._get(f"/v1/subscriptions/{subscription_id}", {"expand": [*expand]})
-
-    def list_subscriptions(self, customer_id: str) -> list[Object]:
-        """Return every subscription of a customer, ended ones included, newest first."""
-        return self._list("/v1/subscriptions", {"customer": customer_id, "status": "all"})
 
     def update_subscription(self, subscription_id: str, params: Params, *, key: str) -> Object:
         """Change price, proration or the wish to end with the period."""
@@ -167,10 +169,6 @@ class Stripe:
             page = self._get("/v1/events", {"ending_before": after, "limit": limit})
             return list(reversed(page["data"]))
         return list(reversed(self._list("/v1/events", {"created": {"gte": since}})))
-
-    def retrieve_event(self, event_id: str) -> Object:
-        """Return an event."""
-        return self._get(f"/v1/events/{event_id}", {})
 
     def verify_webhook(self, payload: bytes, signature: str | None) -> Object:
         """Return the event of a webhook; raises InvalidSignature when it is not Stripe's, or too old."""

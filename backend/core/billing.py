@@ -12,12 +12,13 @@ from typing import Any
 import structlog
 
 from backend.clients.stripe import StripeRefusal
-from backend.core import payment_state
+from backend.core import payment_state, subscriptions
 from backend.deps import Deps
 from backend.errors import AppError, InvalidState, PaymentNotFound, PaymentsNotConfigured
 from backend.rpc import billing as rpc
 from backend.rpc.admin import admin_start_refund
 from backend.rpc.client import Caller
+from backend.rpc.subscriptions import start_subscription
 
 Json = dict[str, Any]
 log = structlog.get_logger(__name__)
@@ -29,13 +30,17 @@ def checkout(
     *,
     user_id: str,
     email: str | None,
-    package_id: str,
+    package_id: str | None,
+    plan_id: str | None,
     promo_code: str | None = None,
     key: str,
 ) -> Json:
-    """Start to buy a package; return the payment with the address of the page where it is paid."""
+    """Start to buy a package or a plan; return the payment with the address of the page where it is paid."""
     _require_stripe(deps)
-    payment = rpc.start_checkout(caller, package_id=package_id, idempotency_key=key, promo_code=promo_code)
+    if plan_id:
+        payment = start_subscription(caller, plan_id=plan_id, idempotency_key=key)
+    else:
+        payment = rpc.start_checkout(caller, package_id=package_id or "", idempotency_key=key, promo_code=promo_code)
     if payment["status"] != "pending":
         return payment
     customer_id = customer_of(deps, user_id=user_id, email=email)
@@ -76,21 +81,11 @@ def _require_stripe(deps: Deps) -> None:
 def _session_params(deps: Deps, payment: Json, user_id: str, customer_id: str) -> Json:
     settings, names = deps.settings, {"payment_id": payment["id"], "user_id": user_id}
     back = f"{settings.site_url}/billing?payment={payment['id']}"
-    bonus = f" + {payment['promo_credits']} bonus credits" if payment["promo_credits"] else ""
-    price = {
-        "currency": payment["currency"],
-        "unit_amount": payment["amount_cents"],
-        "tax_behavior": "exclusive",  # so that the subtotal that comes back is our price
-        "product_data": {"name": payment["title"] + bonus},
-    }
     params: Json = {
-        "mode": "payment",
+        **(_plan(deps, payment, names) if payment["plan_id"] else _package(payment, names)),
         "customer": customer_id,
         "client_reference_id": payment["id"],
-        "line_items": [{"quantity": 1, "price_data": price}],
         "metadata": names,
-        "payment_intent_data": {"metadata": names},
-        "invoice_creation": {"enabled": True, "invoice_data": {"metadata": names}},
         "success_url": f"{back}&outcome=success",
         "cancel_url": f"{back}&outcome=canceled",
     }
@@ -99,6 +94,30 @@ def _session_params(deps: Deps, payment: Json, user_id: str, customer_id: str) -
     if settings.stripe_automatic_tax:
         params |= {"automatic_tax": {"enabled": True}, "customer_update": {"address": "auto"}}
     return params
+
+
+def _package(payment: Json, names: Json) -> Json:
+    bonus = f" + {payment['promo_credits']} bonus credits" if payment["promo_credits"] else ""
+    price = {
+        "currency": payment["currency"],
+        "unit_amount": payment["amount_cents"],
+        "tax_behavior": "exclusive",  # so that the subtotal that comes back is our price
+        "product_data": {"name": payment["title"] + bonus},
+    }
+    return {
+        "mode": "payment",
+        "line_items": [{"quantity": 1, "price_data": price}],
+        "payment_intent_data": {"metadata": names},
+        "invoice_creation": {"enabled": True, "invoice_data": {"metadata": names}},
+    }
+
+
+def _plan(deps: Deps, payment: Json, names: Json) -> Json:
+    return {
+        "mode": "subscription",
+        "line_items": [{"quantity": 1, "price": subscriptions.price_of(deps, payment["plan_id"])}],
+        "subscription_data": {"metadata": names},
+    }
 
 
 def sync(
@@ -117,6 +136,8 @@ def sync(
     payment = rpc.look_up_payment(service, payment_id=payment_id)
     if payment is None:
         raise PaymentNotFound(payment_id=payment_id)
+    if payment["kind"] == "subscription":
+        return subscriptions.sync_payment(deps, payment, event_id=event_id, session_id=session_id)
     session_id = session_id or payment["checkout_session_id"]
     intent = intent_id or payment["payment_intent_id"]
     if session_id:

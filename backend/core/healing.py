@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from backend.core import billing
+from backend.core import billing, subscriptions
 from backend.deps import Deps
 from backend.errors import AppError
 from backend.rpc import billing as rpc_billing
@@ -25,10 +25,15 @@ LOOKS = 100  # payments or refunds per run
 
 
 def heal(deps: Deps) -> Json | None:
-    """Record unseen events, look at payments that have not ended, send interrupted refunds; return the counts."""
+    """Record unseen events, look at what has not ended, send interrupted refunds; return the counts."""
     if not deps.stripe.configured:
         return None
-    return {"events": read_events(deps), "payments": look_at_payments(deps), "refunds": send_refunds(deps)}
+    return {
+        "events": read_events(deps),
+        "payments": look_at_payments(deps),
+        "subscriptions": subscriptions.look_at_due(deps),
+        "refunds": send_refunds(deps),
+    }
 
 
 def read_events(deps: Deps) -> int:

@@ -21,7 +21,7 @@ def of_session(stripe: Stripe, session_id: str) -> Json:
     totals = session["total_details"] or {}
     status = _session_status(session, intent)
     return {
-        **_of_charge(stripe, intent),
+        **of_charge(stripe, intent),
         **_owner(session, intent),
         "status": status,
         "checkout_session_id": session["id"],
@@ -40,13 +40,20 @@ def of_intent(stripe: Stripe, intent_id: str) -> Json:
     intent = stripe.retrieve_payment_intent(intent_id, expand=["latest_charge"])
     status = _intent_status(intent)
     return {
-        **_of_charge(stripe, intent),
+        **of_charge(stripe, intent),
         **_owner(intent),
         "status": status,
         "currency": intent["currency"],
         "amount_cents": intent["amount"],
         "charged_cents": intent["amount_received"] if status == "paid" else None,
+        "decline_reason": _decline_reason(intent.get("last_payment_error") or {}),
     }
+
+
+def _decline_reason(error: Json) -> str | None:
+    # Only the code tells for sure that the bank wants to see a person.
+    said: str | None = error.get("code") if error.get("code") == "authentication_required" else None
+    return said or error.get("decline_code") or error.get("code")
 
 
 def _session_status(session: Json, intent: Json) -> str:
@@ -79,7 +86,8 @@ def _owner(*objects: Json) -> Json:
     return {"payment_id": agreed("payment_id"), "user_id": agreed("user_id")}
 
 
-def _of_charge(stripe: Stripe, intent: Json) -> Json:
+def of_charge(stripe: Stripe, intent: Json) -> Json:
+    """Return what a payment intent ({}: none) says about its charge and what was given back."""
     charge: Json = intent.get("latest_charge") or {}
     disputes = stripe.list_disputes(intent["id"]) if charge.get("disputed") else []
     return {

@@ -11,7 +11,8 @@ from typing import Any
 
 import structlog
 
-from backend.core import billing
+from backend.core import billing, subscriptions
+from backend.core.subscription_state import subscription_of
 from backend.deps import Deps
 from backend.errors import AppError, InvalidParams, PaymentNotFound
 from backend.queue import RedisError
@@ -91,8 +92,26 @@ def _money(deps: Deps, event: Json) -> None:
         payment_id = (intent.get("metadata") or {}).get("payment_id")
     if payment_id:
         billing.sync(deps, payment_id, event_id=event["id"], intent_id=intent_id)
-    else:
+    elif not (intent_id and _paid_invoice(deps, event, intent_id)):
         _ignore(deps, event, "money that Scrip did not ask for")
+
+
+def _paid_invoice(deps: Deps, event: Json, intent_id: str) -> bool:
+    """Handle money for a subscription's invoice that is not in the books yet."""
+    invoices = [each["invoice"] for each in deps.stripe.list_invoice_payments(intent_id)]
+    return any(subscriptions.sync_invoice(deps, invoice_id, event_id=event["id"]) for invoice_id in invoices[:1])
+
+
+def _subscription(deps: Deps, event: Json) -> None:
+    """Handle what is about a subscription or one of its invoices."""
+    about = event["payload"]["data"]["object"]
+    is_invoice = event["object_type"] == "invoice"
+    subscription_id = subscription_of(about) if is_invoice else about["id"]
+    invoice_id = about["id"] if is_invoice else None
+    if not subscription_id:
+        _ignore(deps, event, "an invoice of no subscription")
+    elif not subscriptions.sync(deps, subscription_id, event_id=event["id"], invoice_id=invoice_id):
+        _ignore(deps, event, "a subscription that Scrip did not make")
 
 
 Handler = Callable[[Deps, Json], None]
@@ -104,4 +123,6 @@ HANDLERS: dict[str, Handler] = {
     "charge": _money,
     "refund": _money,
     "dispute": _money,
+    "subscription": _subscription,
+    "invoice": _subscription,
 }

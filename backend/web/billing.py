@@ -15,6 +15,7 @@ from backend.errors import (
     PackageNotFound,
     PaymentNotFound,
     PaymentsNotConfigured,
+    PlanNotFound,
     PromoCodeNotFound,
     PromoCodeRedeemed,
     RateLimited,
@@ -54,6 +55,7 @@ def index() -> dict[str, Any]:
     responses=user_answers(
         Checkout,
         PackageNotFound,
+        PlanNotFound,
         PromoCodeNotFound,
         PromoCodeRedeemed,
         UserNotFound,
@@ -64,16 +66,10 @@ def index() -> dict[str, Any]:
     ),
 )
 def checkout(header: SpendHeaders, body: NewCheckout) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Start to buy a package: send the person to `url`, then follow the payment."""
+    """Start to buy a package or to subscribe to a plan: send the person to `url`, then follow the payment."""
     me = current_user()
     payment = core.checkout(
-        deps(),
-        current_caller(),
-        user_id=me.id,
-        email=me.email,
-        package_id=body.package_id,
-        promo_code=body.promo_code,
-        key=header.key,
+        deps(), current_caller(), user_id=me.id, email=me.email, **body.model_dump(), key=header.key
     )
     return {"payment_id": payment["id"], "url": payment["url"]}, 200, {"Idempotency-Key": header.key}
 

@@ -88,12 +88,25 @@ class PaymentPage(Answer):
 
 
 class NewCheckout(Body):
-    """What to buy."""
+    """What to buy: a package, or a plan to subscribe to."""
 
-    package_id: str = Field(min_length=1, max_length=64, examples=["credits-100"])
+    package_id: str | None = Field(None, min_length=1, max_length=64, examples=["credits-100"])
+    plan_id: str | None = Field(None, min_length=1, max_length=64)
     promo_code: str | None = Field(
-        None, min_length=1, max_length=100, pattern=r"\S", description="One that adds percent to a purchase."
+        None,
+        min_length=1,
+        max_length=100,
+        pattern=r"\S",
+        description="One that adds percent to the purchase of a package.",
     )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> NewCheckout:
+        if (self.package_id is None) == (self.plan_id is None):
+            raise ValueError("send package_id or plan_id")
+        if self.plan_id and self.promo_code:
+            raise ValueError("send promo_code with a package")
+        return self
 
 
 class Checkout(Answer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from backend.config import load_settings
-from backend.core import batches, generations, stripe_events
+from backend.core import batches, generations, stripe_events, topups
 from backend.deps import Deps, build_deps
 from backend.worker import stopping
 
@@ -31,3 +31,8 @@ def build_archive(batch_id: str) -> None:
 def apply_stripe_event(event_id: str, request_id: str | None = None) -> None:
     """Move the books to what an event of Stripe is about, if that is still to be done."""
     stripe_events.apply(deps(), event_id, request_id=request_id)
+
+
+def top_up(user_id: str) -> None:
+    """Buy credits for somebody who asked for that, if they still fell below the threshold."""
+    topups.run(deps(), user_id)

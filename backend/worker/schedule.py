@@ -14,7 +14,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from backend.config import ConfigError, Settings, load_settings
-from backend.core import alerts, charges, generations, healing, notices, reconcile, stripe_events
+from backend.core import alerts, charges, generations, healing, notices, reconcile, stripe_events, topups
 from backend.core.checkpoints import Checkpoints
 from backend.deps import Deps, build_deps
 from backend.errors import AppError
@@ -50,6 +50,7 @@ def periodic_jobs(settings: Settings) -> list[Periodic]:
         Periodic("reconcile_books", DAY, reconcile.books),
         Periodic("stripe_events", settings.schedule_dispatch_seconds, stripe_events.dispatch),
         Periodic("stripe_healer", settings.schedule_heal_seconds, healing.heal),
+        Periodic("auto_topups", settings.schedule_dispatch_seconds, topups.dispatch),
         Periodic("expiry_notices", 3600, notices.expiring),
         Periodic("deliver_gifts", 60, _deliver_gifts),
         Periodic("alerts", settings.schedule_alert_seconds, alerts.check),

@@ -94,8 +94,10 @@ class Shop:
 
     def deliver(self) -> None:
         """Bring every event that was not brought yet, and apply it."""
+        known = {found for (found,) in self.world.connection.execute("select id from private.stripe_events").fetchall()}
         for event in self.events():
-            assert self.webhook(event).status_code == 200
+            if event["id"] not in known:
+                assert self.webhook(event).status_code == 200
         self.apply()
 
     def heal(self) -> Json:

@@ -4,7 +4,7 @@
 --   cancel_at_period_end, ended_at, created_at, invoices: [...]}, an invoice as in apply_payment_state with {invoice_id, first, lines:
 --   [{price_id, amount_cents, currency, proration, period_start, period_end}]}, oldest first, fetched after p_ticket was taken.
 -- Guarantees: an invoice that is paid gives its credits once, a period as a whole once; an answer older than what is booked changes nothing.
---   It is asked about again some hours after each period's end, until it has ended.
+--   It is asked about again some hours after each period's end, until it has ended. Answers it, with the payments, each with flag_reason.
 -- Refuses, first match wins: event_not_found 404 · invalid_params 422 · invalid_state 409 (the customer is somebody else's)
 create or replace function public.apply_subscription_state(p_event_id text, p_state jsonb, p_ticket bigint)
 returns jsonb
@@ -16,6 +16,8 @@ declare
   e private.stripe_events;
   s public.subscriptions;
   v_invoice jsonb;
+  v_payments jsonb := '[]';
+  p public.payments;
 begin
   if p_event_id is not null then
     e := private.lock_stripe_event(p_event_id);
@@ -26,7 +28,7 @@ begin
   end if;
   s := private.lock_subscription(p_state);
   if e.state in ('handled', 'ignored') then
-    return private.subscription_json(s);
+    return private.subscription_json(s) || jsonb_build_object('payments', v_payments);
   end if;
   update public.subscriptions x
   set applied_ticket = p_ticket, updated_at = private.clock(), status = p_state ->> 'status',
@@ -41,12 +43,13 @@ begin
     perform private.adopt_invoice(s, v_invoice, p_state ->> 'payment_id', p_ticket);
   end loop;
   for v_invoice in select x from jsonb_array_elements(p_state -> 'invoices') x loop
-    perform private.book_invoice(s, v_invoice, p_event_id, p_ticket);
+    p := private.book_invoice(s, v_invoice, p_event_id, p_ticket);
+    v_payments := v_payments || (private.payment_json(p) || jsonb_build_object('flag_reason', p.flag_reason));
   end loop;
   if p_event_id is not null then
     perform private.finish_stripe_event(p_event_id, 'handled');
   end if;
-  return private.subscription_json(s);
+  return private.subscription_json(s) || jsonb_build_object('payments', v_payments);
 end
 $$;
 

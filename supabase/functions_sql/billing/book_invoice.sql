@@ -1,8 +1,9 @@
--- book_invoice(s, p_invoice, p_event_id, p_ticket) -> void      called by: apply_subscription_state, after adopt_invoice
+-- book_invoice(s, p_invoice, p_event_id, p_ticket) -> payments      called by: apply_subscription_state, after adopt_invoice
 -- Books an adopted invoice as the payment that it is. What a paid change to a smaller plan charges back is taken once, as a refund would:
 -- from the lots that expire first, and what is missing becomes debt.
+drop function if exists private.book_invoice(public.subscriptions, jsonb, text, bigint);
 create or replace function private.book_invoice(s public.subscriptions, p_invoice jsonb, p_event_id text, p_ticket bigint)
-returns void
+returns public.payments
 language plpgsql
 set search_path = ''
 as $$
@@ -13,7 +14,7 @@ declare
   w public.wallets;
 begin
   select * into strict p from public.payments x where x.invoice_id = p_invoice ->> 'invoice_id';
-  perform private.move_payment(p, p_event_id, p_invoice || jsonb_build_object(
+  p := private.move_payment(p, p_event_id, p_invoice || jsonb_build_object(
     'payment_id', p.id, 'problem', coalesce(v_terms.problem, case when v_terms.whole_period and exists (
       select from public.payments x
       where x.subscription_id = s.id and x.period_start = v_terms.period_start and x.period_end = v_terms.period_end
@@ -24,6 +25,7 @@ begin
       perform private.claw_back(w, null, v_terms.taken_credits, v_key, v_key, private.request_digest('invoice', to_jsonb(v_key)));
     end if;
   end if;
+  return p;
 end
 $$;
 
