@@ -80,7 +80,7 @@ def test_a_threshold_is_a_number_of_credits(sql: Sql, credits: int | None) -> No
 
 
 def test_50_parallel_spends_across_the_threshold_tell_once(connect: Connect) -> None:
-    """The crossing is seen by the one that makes it, under the wallet's lock."""
+    """Regression: P13: the crossing is seen by the one that makes it, under the wallet's lock."""
     sql = connect()
     alice = sql.new_user(credits=50)
     at_once(connect, [lambda s: spend(s, alice, 1)] * 50)
