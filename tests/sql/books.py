@@ -33,6 +33,11 @@ class Lot:
 Parts = list[tuple[Lot | None, int]]
 
 
+def burn_order(lot: Lot) -> tuple[float, bool, int]:
+    """Earliest expiry, then promotional, then oldest."""
+    return lot.ends, lot.paid, lot.born
+
+
 def skip(parts: Parts, credits: int) -> Iterator[tuple[Lot | None, int]]:
     """The parts without their first credits."""
     for lot, amount in parts:
@@ -134,9 +139,9 @@ class Wallet:
         return lot
 
     def take(self, credits: int) -> Parts:
-        """Burn: earliest expiry, then promotional, then oldest."""
+        """Burn in order."""
         parts: Parts = []
-        for lot in sorted((lot for lot in self.lots if lot.left), key=lambda lot: (lot.ends, lot.paid, lot.born)):
+        for lot in sorted((lot for lot in self.lots if lot.left), key=burn_order):
             taken = min(credits, lot.left)
             if taken:
                 lot.left -= taken

@@ -201,6 +201,11 @@ class Histories(Comparison):
         again=st.booleans(), fate=fates, at=connections,
     )  # fmt: skip
     def fail(self, work: Work, back: int, how: str, again: bool, fate: str, at: int) -> None:
+        self.fail_now(work, back, how, fate, at)
+        if again:
+            self.take_up(work, 60, fate, at)
+
+    def fail_now(self, work: Work, back: int, how: str, fate: str, at: int) -> None:
         fence, retryable = self.attempts(work, back), how != "final"
         arguments = {"p_error_code": how, "p_error_message": "", "p_retryable": retryable}
         self.run(
@@ -208,8 +213,6 @@ class Histories(Comparison):
             lambda: work.fail(fence["p_attempt"], retryable=retryable, handed_back=how == "worker_stopped"),
             lambda row: row["status"],
         )  # fmt: skip
-        if again:
-            self.take_up(work, 60, fate, at)
 
     @rule(work=works, fate=fates, at=connections)
     def cancel(self, work: Work, fate: str, at: int) -> None:
@@ -236,13 +239,13 @@ class Histories(Comparison):
         self.run(fate, at, lambda s: s.as_service("sweep_credits"), lambda: True, lambda row: row["wallets_tidied"] < 3)
 
 
-def play(database: str, **more: Any) -> None:
+def play(database: str, machine: type[Histories] = Histories, **more: Any) -> None:
     """Run random histories in this database."""
     pool = [Direct(psycopg.connect(database, autocommit=True)) for _ in range(3)]
     try:
-        Histories.use(database, pool)
+        machine.use(database, pool)
         run_state_machine_as_test(
-            Histories,
+            machine,
             settings=settings(
                 stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), database=None, **more
             ),

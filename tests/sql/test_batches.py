@@ -129,17 +129,17 @@ def test_canceling_500_is_one_update_of_the_wallet(sql: Sql) -> None:
 
 def test_each_item_holds_its_own_part_of_the_lots(sql: Sql, alice: uuid.UUID) -> None:
     """The earliest lot first, across the border of two lots inside one item; each is settled by itself."""
-    soon = sql.grant(alice, 6, lasts=60)["lots"][0]["grant_id"]
+    soon = sql.grant(alice, 7, lasts=60)["lots"][0]["grant_id"]
     made = batch(sql, alice, 3)
     query = (
         "select r.lots from credit_reservations r join generations g on g.reservation_id = r.id"
         " where g.batch_id = %s order by g.batch_index"
     )
     lots = [[lot["amount"] for lot in row[0]] for row in sql.connection.execute(query, [made["id"]]).fetchall()]
-    assert lots == [[4], [2, 2], [4]]
+    assert lots == [[4], [3, 1], [4]]
     assert sql.one("select remaining from credit_grants where id = %s", soon) == 0
     run(sql, made["items"]["data"][1])
-    assert sql.balance(alice) == (28, 8, 20)
+    assert sql.balance(alice) == (29, 8, 21)
     assert sound(sql)
 
 

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from hypothesis import Phase, Verbosity
 
-from tests.sql.histories import play
+from tests.sql.batch_histories import BatchHistories
+from tests.sql.histories import Histories, play
 
 FUNCTIONS = Path(__file__).parents[2] / "supabase" / "functions_sql"
 
@@ -64,15 +65,32 @@ BROKEN = {
     ),
     "cancel forgotten": ("generations/fail_attempt", "if g.cancel_requested then", "if false then"),
 }  # fmt: skip
+BROKEN_BATCHES = {
+    "credits of a canceled batch lost": (
+        "batches/cancel_batch", "perform private.release_holds(w, v_holds, 'canceled');",
+        "",
+    ),
+    "more than is afforded": ("batches/create_batch", "where x.upto <= w.balance - w.held", ""),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("mistake", BROKEN)
 def test_a_broken_copy_of_an_operation_is_caught(database: str, mistake: str) -> None:
     """The histories can fail: each of these mistakes, by itself, disagrees with the model."""
-    name, line, written = BROKEN[mistake]
+    catch(database, Histories, *BROKEN[mistake])
+
+
+@pytest.mark.parametrize("mistake", BROKEN_BATCHES)
+def test_a_broken_copy_of_a_batch_operation_is_caught(database: str, mistake: str) -> None:
+    """By histories with batches in them."""
+    catch(database, BatchHistories, *BROKEN_BATCHES[mistake])
+
+
+def catch(database: str, machine: type[Histories], name: str, line: str, written: str) -> None:
+    """Put a mistake in; the histories must disagree."""
     source = (FUNCTIONS / f"{name}.sql").read_text()
     assert source.count(line) == 1, f"{name}.sql no longer says {line!r}"
     with psycopg.connect(database) as connection:
         connection.execute(source.replace(line, written))  # type: ignore[arg-type]  # our own files
     with pytest.raises(Exception):  # noqa: B017 - whatever hypothesis makes of the disagreement
-        play(database, max_examples=200, derandomize=True, phases=[Phase.generate], verbosity=Verbosity.quiet)
+        play(database, machine, max_examples=200, derandomize=True, phases=[Phase.generate], verbosity=Verbosity.quiet)

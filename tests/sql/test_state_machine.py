@@ -12,6 +12,7 @@ import os
 
 import pytest
 
+from tests.sql.batch_histories import BatchHistories
 from tests.sql.histories import play
 
 EXAMPLES = int(os.environ.get("SCRIP_EXAMPLES", "500"))
@@ -22,3 +23,9 @@ EXAMPLES = int(os.environ.get("SCRIP_EXAMPLES", "500"))
 def test_any_history_is_as_the_model_predicts(database: str, half: int) -> None:
     """Regression: T2, T4, H2, H4, L7 and with them everything that has an order. In halves, to use two cores."""
     play(database, max_examples=EXAMPLES // 2, print_blob=True)
+
+
+@pytest.mark.timeout(7200)
+def test_any_history_with_batches_is_as_the_model_predicts(database: str) -> None:
+    """Started, canceled and tried again as one, in between everything else."""
+    play(database, BatchHistories, max_examples=max(1, EXAMPLES // 20), print_blob=True)
