@@ -36,9 +36,9 @@ stripe.enable_telemetry = False
 class StripeRefusal(Internal):
     """Something went wrong on our side."""
 
-    def __init__(self, stripe_code: str | None, status: int | None) -> None:
+    def __init__(self, stripe_code: str | None, status: int | None, param: str | None = None) -> None:
         super().__init__()
-        self.stripe_code = stripe_code
+        self.stripe_code, self.param = stripe_code, param
         self.missing = stripe_code == "resource_missing" or status == 404
 
 
@@ -231,7 +231,7 @@ def _ours(call: Callable[[], stripe.StripeResponse], path: str) -> Object:
             reason=error.user_message,
             stripe_request_id=error.request_id,
         )
-        raise StripeRefusal(error.code, error.http_status) from error
+        raise StripeRefusal(error.code, error.http_status, getattr(error, "param", None)) from error
 
 
 def _declined(error: stripe.CardError) -> PaymentDeclined:

@@ -7,6 +7,7 @@ does it, and the others find it done.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -43,11 +44,13 @@ def checkout(
         payment = rpc.start_checkout(caller, package_id=package_id or "", idempotency_key=key, promo_code=promo_code)
     if payment["status"] != "pending":
         return payment
-    customer_id = customer_of(deps, user_id=user_id, email=email)
-    # If we die here, nobody has seen the page. The same request goes on with the same payment and the same session.
-    session = deps.stripe.create_checkout_session(
-        _session_params(deps, payment, user_id, customer_id), key=f"checkout-{payment['id']}"
-    )
+
+    def open_page(customer_id: str) -> Json:
+        params = _session_params(deps, payment, user_id, customer_id)
+        return deps.stripe.create_checkout_session(params, key=f"checkout-{payment['id']}-{customer_id}")
+
+    # If we die after this, nobody has seen the page. The same request goes on with the same payment and session.
+    session = _with_customer(deps, open_page, user_id=user_id, email=email)
     log.info("checkout_started", payment_id=payment["id"], session_id=session["id"])
     return rpc.attach_checkout_session(
         deps.rpc.as_service(), payment_id=payment["id"], session_id=session["id"], url=session["url"]
@@ -60,17 +63,37 @@ def customer_of(deps: Deps, *, user_id: str, email: str | None) -> str:
     known = rpc.get_stripe_customer(service, user_id=user_id)
     if known:
         return known
-    params: Json = {"metadata": {"user_id": user_id}} | ({"email": email} if email else {})
-    made = deps.stripe.create_customer(params, key=f"customer-{user_id}")
+    made = deps.stripe.create_customer(_customer(user_id, email), key=f"customer-{user_id}")
     return rpc.store_stripe_customer(service, user_id=user_id, customer_id=made["id"])
+
+
+def _customer(user_id: str, email: str | None) -> Json:
+    return {"metadata": {"user_id": user_id}} | ({"email": email} if email else {})
+
+
+def _with_customer(deps: Deps, call: Callable[[str], Json], *, user_id: str, email: str | None) -> Json:
+    """Ask Stripe in the name of the user's customer, or of a new one when somebody deleted that at Stripe."""
+    known = customer_of(deps, user_id=user_id, email=email)
+    try:
+        return call(known)
+    except StripeRefusal as refusal:
+        if not (refusal.missing and refusal.param == "customer"):
+            raise
+    log.warning("stripe_customer_deleted", user_id=user_id, customer_id=known)
+    made = deps.stripe.create_customer(_customer(user_id, email), key=f"customer-{user_id}-after-{known}")
+    service = deps.rpc.as_service()
+    return call(rpc.replace_stripe_customer(service, user_id=user_id, deleted_id=known, customer_id=made["id"]))
 
 
 def portal(deps: Deps, *, user_id: str, email: str | None) -> Json:
     """Return the address of the billing portal for a user."""
     _require_stripe(deps)
-    customer_id = customer_of(deps, user_id=user_id, email=email)
-    params = {"customer": customer_id, "return_url": f"{deps.settings.site_url}/billing"}
-    return {"url": deps.stripe.create_portal_session(params, key=None)["url"]}
+
+    def open_portal(customer_id: str) -> Json:
+        params = {"customer": customer_id, "return_url": f"{deps.settings.site_url}/billing"}
+        return deps.stripe.create_portal_session(params, key=None)
+
+    return {"url": _with_customer(deps, open_portal, user_id=user_id, email=email)["url"]}
 
 
 def _require_stripe(deps: Deps) -> None:
@@ -80,6 +103,7 @@ def _require_stripe(deps: Deps) -> None:
 
 def _session_params(deps: Deps, payment: Json, user_id: str, customer_id: str) -> Json:
     settings, names = deps.settings, {"payment_id": payment["id"], "user_id": user_id}
+    names["project"] = settings.supabase_url  # so that two installations can share an account at Stripe
     back = f"{settings.site_url}/billing?payment={payment['id']}"
     params: Json = {
         **(_plan(deps, payment, names) if payment["plan_id"] else _package(payment, names)),

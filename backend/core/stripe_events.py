@@ -73,9 +73,16 @@ def _ignore(deps: Deps, event: Json, reason: str = "nothing that Scrip keeps") -
     rpc.ignore_stripe_event(deps.rpc.as_service(), event_id=event["id"], reason=reason)
 
 
+def _named(deps: Deps, about: Json) -> str | None:
+    """Return which payment of this installation an object names; another one may share the account at Stripe."""
+    names = about.get("metadata") or {}
+    ours = names.get("project") in (None, deps.settings.supabase_url)
+    return names.get("payment_id") if ours else None
+
+
 def _session(deps: Deps, event: Json) -> None:
     session = event["payload"]["data"]["object"]
-    payment_id = (session.get("metadata") or {}).get("payment_id")
+    payment_id = _named(deps, session)
     if payment_id:
         billing.sync(deps, payment_id, event_id=event["id"], session_id=session["id"])
     else:
@@ -88,8 +95,7 @@ def _money(deps: Deps, event: Json) -> None:
     intent_id = about["id"] if event["object_type"] == "payment_intent" else about.get("payment_intent")
     payment_id = rpc_billing.find_payment(deps.rpc.as_service(), payment_intent_id=intent_id) if intent_id else None
     if intent_id and not payment_id:
-        intent = deps.stripe.retrieve_payment_intent(intent_id)
-        payment_id = (intent.get("metadata") or {}).get("payment_id")
+        payment_id = _named(deps, deps.stripe.retrieve_payment_intent(intent_id))
     if payment_id:
         billing.sync(deps, payment_id, event_id=event["id"], intent_id=intent_id)
     elif not (intent_id and _paid_invoice(deps, event, intent_id)):

@@ -54,6 +54,13 @@ def store_stripe_customer(caller: Caller, *, user_id: UUID | str, customer_id: s
     return kept
 
 
+def replace_stripe_customer(caller: Caller, *, user_id: UUID | str, deleted_id: str, customer_id: str) -> str:
+    """Put a new customer in the place of one that was deleted at Stripe; return the one that counts."""
+    named = {"p_user_id": user_id, "p_deleted_id": deleted_id, "p_customer_id": customer_id}
+    kept: str = caller.call("replace_stripe_customer", **named)
+    return kept
+
+
 def look_up_payment(caller: Caller, *, payment_id: UUID | str) -> Json | None:
     """Return what is needed to ask Stripe about a payment, with a ticket for the answer."""
     payment: Json | None = caller.call("look_up_payment", p_payment_id=payment_id)

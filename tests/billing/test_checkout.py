@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
+
 from backend.app import create_app
 from backend.worker import jobs
 from tests.billing.conftest import BILLING, Shop
@@ -93,6 +95,18 @@ def test_a_portal_opens_for_the_user(shop: Shop) -> None:
     """With a customer made when there is none."""
     answer = shop.person().ask("POST", f"{BILLING}/portal")
     assert answer.status_code == 200 and answer.json["url"].startswith(shop.stripe.url)
+
+
+def test_a_customer_that_was_deleted_at_stripe_is_made_anew(shop: Shop) -> None:
+    """Regression: P14: somebody tidied up in the dashboard; the user can still buy, and open the portal."""
+    alice = shop.person()
+    shop.buy(alice)
+    for ask in (lambda: shop.buy(alice)["status"], lambda: alice.ask("POST", f"{BILLING}/portal").status_code):
+        customer = shop.world.sql.one("select customer_id from private.stripe_customers where user_id = %s", alice.id)
+        httpx.delete(f"{shop.stripe.url}/v1/customers/{customer}", auth=("sk_test_local", "")).raise_for_status()
+        assert ask() in ("paid", 200)
+    assert len([*shop.stripe.state.all("customer")]) == 3
+    assert alice.available() == 225
 
 
 def test_tax_and_promotion_codes_are_settings(shop: Shop) -> None:

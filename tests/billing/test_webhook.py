@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -194,6 +195,20 @@ def test_a_session_that_names_another_payment_is_flagged(shop: Shop) -> None:
     shop.stripe.control.pay(payment["checkout_session_id"])
     shop.deliver()
     assert (shop.payment(alice, payment)["status"], alice.available()) == ("paid", 125)
+
+
+def test_another_installation_may_share_the_account(shop: Shop) -> None:
+    """Its events are ignored, and wake nobody; a payment of ours that is not there is parked, for somebody to look."""
+    payment = shop.checkout(shop.person())
+    session = shop.stripe.control.pay(payment["checkout_session_id"])
+    unknown = {"payment_id": str(uuid.uuid4()), "user_id": "x"}
+    for project, state in (("https://other.supabase.co", "ignored"), (shop.deps.settings.supabase_url, "parked")):
+        about = session | {"metadata": unknown | {"project": project}}
+        event = paid_event(shop) | {"id": f"evt_{uuid.uuid4().hex}", "data": {"object": about}}
+        assert shop.webhook(event).status_code == 200
+        shop.apply()
+        assert shop.world.sql.one("select state from private.stripe_events where id = %s", event["id"]) == state
+        shop.world.sql.as_service("ignore_stripe_event", p_event_id=event["id"], p_reason="a test")
 
 
 def test_an_event_that_comes_again_grants_nothing(shop: Shop) -> None:

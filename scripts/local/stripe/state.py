@@ -91,7 +91,7 @@ class State:
     def get(self, kind: str, object_id: str | None, param: str = "id") -> Object:
         """An object, or Stripe's refusal."""
         found = self.objects.get(object_id or "")
-        if found is None or found["object"] != kind:
+        if found is None or found["object"] != kind or (found.get("deleted") and param != "id"):
             raise missing(kind, object_id or "", param)
         return found
 
