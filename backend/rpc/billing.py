@@ -56,8 +56,9 @@ def store_stripe_customer(caller: Caller, *, user_id: UUID | str, customer_id: s
 
 def replace_stripe_customer(caller: Caller, *, user_id: UUID | str, deleted_id: str, customer_id: str) -> str:
     """Put a new customer in the place of one that was deleted at Stripe; return the one that counts."""
-    named = {"p_user_id": user_id, "p_deleted_id": deleted_id, "p_customer_id": customer_id}
-    kept: str = caller.call("replace_stripe_customer", **named)
+    kept: str = caller.call(
+        "replace_stripe_customer", p_user_id=user_id, p_deleted_id=deleted_id, p_customer_id=customer_id
+    )
     return kept
 
 

@@ -312,6 +312,8 @@ class Story:
         self.call("get_stripe_customer", service, user_id=self.user.id)
         self.call("store_stripe_customer", service, user_id=self.user.id, customer_id=f"cus_{self.user.id}")
         self.call("get_stripe_customer", service, user_id=self.user.id)
+        kept = {"deleted_id": "cus_other", "customer_id": f"cus_{self.user.id}"}
+        self.call("replace_stripe_customer", service, user_id=self.user.id, **kept)
         bought = [self.call("start_checkout", me, package_id="credits-10", idempotency_key=self._key()) for _ in "12"]
         for payment, events in zip(bought, (["a", "b", "c"], []), strict=True):
             session = {"payment_id": payment["id"], "session_id": f"cs_{payment['id']}", "url": "http://x/y"}
