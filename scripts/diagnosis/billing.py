@@ -104,7 +104,7 @@ _UNDER = ("database", "migrations", "functions")
 CHECKS = (
     Check("stripe key", "Billing", key, needs=("variables",)),
     Check("stripe webhook", "Billing", webhook, needs=("variables",), because=("stripe key",)),
-    Check("stripe deliveries", "Billing", deliveries, needs=("database", "migrations"), because=("stripe webhook",)),
+    Check("stripe deliveries", "Billing", deliveries, needs=("variables", "database", "migrations"), because=("stripe webhook",)),
     Check("packages", "Billing", packages, needs=("rest",), because=_UNDER),
     Check("parked events", "Billing", waiting, needs=("rest",), because=_UNDER),
 )

@@ -92,7 +92,7 @@ def test_a_refund_that_dies_after_stripe_is_one_refund(shop: Shop) -> None:
     with shop.world.supabase.outage(f"{RPC}/finish_refund"):
         assert admin.ask("POST", path, json={"full": True, "reason": "x"}).status_code == 503
     shop.world.connection.execute(
-        "update private.payment_refunds set check_at = private.clock() where refund_id is null"
+        "update private.payment_refunds set check_at = private.clock() where status = 'requested'"
     )
     assert healing.send_refunds(shop.deps) == 1
     assert [one["amount"] for one in shop.stripe.state.all("refund")] == [1499]
