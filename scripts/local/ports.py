@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from scripts.local.processes import free_port
 
-DEFAULTS = {"web": 8000, "supabase": 54321, "database": 54322, "mail": 54324, "fal": 54330, "stripe": 54340}
-DEFAULTS |= {"redis": 54379}
+DEFAULTS = {"web": 8000, "supabase": 54321, "database": 54322, "mail": 54324, "smtp": 54325, "fal": 54330}
+DEFAULTS |= {"stripe": 54340, "redis": 54379}
 WHAT = {
     "web": "the API",
     "supabase": "the local Supabase",
     "database": "PostgreSQL",
     "mail": "the mail inbox",
+    "smtp": "the way into the inbox (SMTP)",
     "fal": "the stand-in for fal",
     "stripe": "the local Stripe",
     "redis": "Valkey",
@@ -31,6 +32,7 @@ class Ports:
     supabase: int
     database: int
     mail: int
+    smtp: int
     fal: int
     stripe: int
     redis: int

@@ -13,7 +13,7 @@ import psycopg
 from scripts import migrate
 from scripts.local import environment
 from scripts.local.payments import local_keys, own_account
-from scripts.local.places import ROOT, Places, set_old_logs_aside
+from scripts.local.places import ROOT, Places, demo_email, set_old_logs_aside
 from scripts.local.ports import Ports
 from scripts.local.postgres import Postgres
 from scripts.local.processes import Child, ProcessFailed, start
@@ -109,6 +109,9 @@ class Stack:
             "FAL_QUEUE_URL": self.fal_url,
             "FAL_JWKS_URL": f"{self.fal_url}/.well-known/jwks.json",
             "PUBLIC_API_URL": self.web_url,
+            "SMTP_URL": f"smtp://127.0.0.1:{self.ports.smtp}",
+            "MAIL_FROM": "Scrip <scrip@example.com>",
+            "ALERT_EMAILS": demo_email("admin"),
             "PORT": str(self.ports.web),
             "WORKER_GRACE_SECONDS": "5",
             **self._stripe_environment(),
@@ -138,6 +141,7 @@ class Stack:
             "--keys": str(self.places.supabase / "keys.json"),
             "--port": str(self.ports.supabase),
             "--inbox-port": str(self.ports.mail),
+            "--smtp-port": str(self.ports.smtp),
             "--site-url": self.web_url,
         }
         return [part for option in options.items() for part in option]

@@ -12,9 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
+from backend.clients.mail import Mailer
+from scripts.local.processes import free_port
 from scripts.local.supabase import Keys
 from scripts.local.supabase.inbox import Mail, create_inbox_app
+from scripts.local.supabase.smtp import serve_smtp
 from tests.local.running import PASSWORD, Running, running
 
 NEW_API = {"X-Supabase-Api-Version": "2024-01-01"}
@@ -278,3 +282,22 @@ def test_the_inbox_shows_mails_to_people_and_programs(stack: Running, email: str
     assert inbox.get("/api/v1/messages").json["messages"][0]["ID"] == mail["ID"]
     assert inbox.delete("/api/v1/messages").status_code == 200
     assert inbox.get("/api/v1/message/latest").status_code == 404
+
+
+def test_mails_of_other_programs_land_in_the_same_inbox(stack: Running) -> None:
+    """By SMTP, each addressee's of their own; what somebody wrote is shown as text and never as a page."""
+    port = free_port()
+    controller = serve_smtp(stack.inbox, "127.0.0.1", port)
+    try:
+        mailer = Mailer(SecretStr(f"smtp://127.0.0.1:{port}"), "Scrip <scrip@example.com>")
+        mailer.send(["One@example.com", "two@example.com"], "Bücher <b>", "<script>ü</script>", message_id="1@x")
+    finally:
+        controller.stop()
+    for address in ("one@example.com", "two@example.com"):
+        (mail,) = stack.inbox.mails(address)
+        assert (mail.subject, mail.text.strip()) == ("Bücher <b>", "<script>ü</script>")
+    with create_inbox_app(stack.inbox).test_client() as client:
+        page = client.get("/").get_data(as_text=True)
+        assert "Bücher &lt;b&gt;" in page and "&lt;script&gt;ü" in page and "<script>" not in page
+        listed = client.get("/api/v1/search", query_string={"query": "to:two@example.com"}).get_json()["messages"]
+        assert listed[0]["From"] == {"Name": "Scrip", "Address": "scrip@example.com"}

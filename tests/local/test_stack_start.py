@@ -13,9 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+import httpx
 import psycopg
 import pytest
 
+from backend.config import load_settings
+from backend.core import alerts
+from backend.deps import build_deps
+from scripts.diagnosis.surroundings import from_stack
 from scripts.local import environment, ports, watchdog
 from scripts.local.places import places_in
 
@@ -99,6 +104,7 @@ def test_a_stack_can_be_killed_started_again_and_ended_with_ctrl_c(home: Path) -
         first = starter.wait_until_it_says("curl ")
         assert "\x1b" not in first, "colour codes in a file"
         assert '"email":"user@example.com"' in run_curl(first)
+        alert_reaches_the_inbox(home, chosen)
         assert f"already running at http://127.0.0.1:{chosen.web}" in start_a_second(home, chosen)
         programs = descendants(starter.process.pid)
         assert len(programs) > 10
@@ -117,6 +123,18 @@ def test_a_stack_can_be_killed_started_again_and_ended_with_ctrl_c(home: Path) -
 def run_curl(said: str) -> str:
     line = next(line for line in said.splitlines() if line.startswith("curl "))
     return subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout
+
+
+def alert_reaches_the_inbox(home: Path, chosen: ports.Ports) -> None:
+    """With the settings of the stack; only that trouble is told at once."""
+    environ, _ = from_stack(home / "data", {})
+    with psycopg.connect(environ["DATABASE_URL"]) as connection:
+        found = "('books', 'x', 'x', now())"
+        connection.execute(f"insert into private.ledger_problems (source, problem, once_key, found_at) values {found}")
+    alerts.check(build_deps(load_settings(environ | {"ALERT_PATIENCE_SECONDS": "0"})))
+    mails = httpx.get(f"http://127.0.0.1:{chosen.mail}/api/v1/search", params={"query": "to:admin@example.com"}).json()
+    told = [(mail["Subject"], mail["From"]["Address"]) for mail in mails["messages"]]
+    assert ("[Scrip local] ALERT: ledger problem", "scrip@example.com") in told
 
 
 def start_a_second(home: Path, chosen: ports.Ports) -> str:

@@ -12,9 +12,12 @@ import pytest
 
 from backend.core import generations
 from backend.rpc import generations as rpc
+from backend.worker.schedule import LOCK
 from scripts.local.valkey import Valkey
 from tests.patience import LONG, within
 from tests.worker.world import Process, User, World, eventually
+
+DISPATCH = "/rest/v1/rpc/list_dispatchable"
 
 
 @pytest.fixture
@@ -186,6 +189,28 @@ def create(deps: Any, user: User, key: str, **params: Any) -> str:
     """Start a slow generation with deps of another environment."""
     asked = {"model_id": "local/slow", "prompt": "a fox", "params": params, "key": key, "request_id": None}
     return str(generations.start(deps, user.caller, **asked)["id"])
+
+
+def test_a_scheduler_that_is_killed_is_followed_by_the_other_which_makes_up_for_each_miss_once(world: World) -> None:
+    """Regression: J5. kill -9 gives no lock back: it lapses after its own time, long before the usual 30 seconds."""
+    runs = "select runs from private.scheduled_jobs where name = %s"
+    missed = ["checkpoints", "reconcile_holds", "reconcile_books", "expiry_notices"]
+    world.connection.execute("delete from private.scheduled_jobs")
+    both = [world.spawn_scheduler(SCHEDULE_LOCK_SECONDS="1") for _ in range(2)]
+    eventually(lambda: sum("scheduler_leads" in one.lines() for one in both) == 1)
+    eventually(lambda: all(world.sql.one(runs, name) for name in missed))
+    leader, other = sorted(both, key=lambda one: "scheduler_leads" not in one.lines())
+    held = world.deps.redis.get(LOCK)
+    # As if both had stood still for days, in which every one of these was missed. The leader keeps its times in mind.
+    world.connection.execute("update private.scheduled_jobs set last_started_at = last_started_at - interval '3 days'")
+    leader.end(signal.SIGKILL)
+    other.says("scheduler_leads", seconds=min(within(5), 20))
+    assert world.deps.redis.get(LOCK) not in (None, held)
+    eventually(lambda: all(world.sql.one(runs, name) == 2 for name in missed))
+    rounds = world.supabase.calls.count(DISPATCH)
+    eventually(lambda: world.supabase.calls.count(DISPATCH) > rounds + 5)
+    assert {name: world.sql.one(runs, name) for name in missed} == dict.fromkeys(missed, 2)
+    assert other.end() == 0
 
 
 def test_scheduler_and_worker_outlive_the_database(world: World) -> None:

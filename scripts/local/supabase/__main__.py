@@ -10,15 +10,16 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from scripts.local.supabase.app import create_app
-from scripts.local.supabase.inbox import create_inbox_app
+from scripts.local.supabase.inbox import Inbox, create_inbox_app
 from scripts.local.supabase.keys import load_or_create_keys
 from scripts.local.supabase.settings import Settings
+from scripts.local.supabase.smtp import serve_smtp
 
 THREADS = 32
 EXAMPLE = """
 example:
   python -m scripts.local.supabase --database-url postgresql://postgres@127.0.0.1:54322/postgres \\
-    --storage-dir .local/storage --port 54321 --inbox-port 54324
+    --storage-dir .local/storage --port 54321 --inbox-port 54324 --smtp-port 54325
 
 REST is under /rest/v1, Auth under /auth/v1, Storage under /storage/v1. The keys are in the keys file.
 """
@@ -57,6 +58,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--port", required=True, type=int, help="port of REST, Auth and Storage")
     add("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     add("--inbox-port", type=int, help="port of the page that shows the mails (default: no page)")
+    add("--smtp-port", type=int, help="port that takes mails by SMTP into the same inbox (default: none)")
     add(
         "--keys", type=Path, help="file of the keys, made when missing (default: supabase-keys.json beside the storage)"
     )
@@ -104,7 +106,14 @@ def main() -> None:
     """Serve until told to stop."""
     options = parse_arguments()
     app = create_app(settings_of(options))
-    inbox = create_inbox_app(app.extensions["supabase"].inbox)
+    mails: Inbox = app.extensions["supabase"].inbox
+    inbox = create_inbox_app(mails)
+
+    def take_mails(worker: object) -> None:
+        """Begin in the process that serves, which has the inbox."""
+        if options.smtp_port:
+            serve_smtp(mails, options.host, options.smtp_port)
+
     ports = [port for port in (options.port, options.inbox_port) if port]
     Server(
         by_port(app, inbox, options.inbox_port),
@@ -119,6 +128,7 @@ def main() -> None:
             "accesslog": "-" if options.verbose else None,
             "loglevel": "info" if options.verbose else "warning",
             "control_socket_disable": True,
+            "post_worker_init": take_mails,
         },
     ).run()
 

@@ -1,4 +1,4 @@
-"""Where the stack's mails land: a page to read them, and the JSON of Mailpit for programs."""
+"""Where the stack's mails land, Auth's and Scrip's own: a page to read them, and the JSON of Mailpit for programs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import uuid
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parseaddr
 from typing import Any
 
 from flask import Flask, Response, abort, jsonify, render_template_string, request
 
 CAPACITY = 500
-SENDER = {"Name": "Admin", "Address": "admin@email.com"}
+SENDER = "Admin <admin@email.com>"
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Inbox</title>
 <meta http-equiv="refresh" content="5">
@@ -41,6 +42,7 @@ class Mail:
     text: str
     html: str
     created: datetime
+    sender: str = SENDER
 
 
 class Inbox:
@@ -50,10 +52,10 @@ class Inbox:
         self._mails: deque[Mail] = deque(maxlen=CAPACITY)
         self._lock = threading.Lock()
 
-    def deliver(self, to: str, subject: str, text: str, html: str) -> None:
+    def deliver(self, to: str, subject: str, text: str, html: str, *, sender: str = SENDER) -> None:
         """Keep a mail."""
         with self._lock:
-            self._mails.appendleft(Mail(uuid.uuid4().hex, to, subject, text, html, datetime.now(UTC)))
+            self._mails.appendleft(Mail(uuid.uuid4().hex, to, subject, text, html, datetime.now(UTC), sender))
 
     def mails(self, to: str | None = None) -> list[Mail]:
         """Return the mails, or those to one address."""
@@ -105,7 +107,7 @@ def _listed(mails: list[Mail]) -> Response:
 def _summary(mail: Mail) -> dict[str, Any]:
     return {
         "ID": mail.id,
-        "From": SENDER,
+        "From": dict(zip(("Name", "Address"), parseaddr(mail.sender), strict=True)),
         "To": [{"Name": "", "Address": mail.to}],
         "Subject": mail.subject,
         "Created": mail.created.isoformat(),
