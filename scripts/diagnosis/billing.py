@@ -100,11 +100,12 @@ def waiting(patient: Patient) -> list[Finding]:
     return found or [ok("none")]
 
 
+_SETTLED = ("variables", "database", "migrations")
 _UNDER = ("database", "migrations", "functions")
 CHECKS = (
     Check("stripe key", "Billing", key, needs=("variables",)),
     Check("stripe webhook", "Billing", webhook, needs=("variables",), because=("stripe key",)),
-    Check("stripe deliveries", "Billing", deliveries, needs=("variables", "database", "migrations"), because=("stripe webhook",)),
+    Check("stripe deliveries", "Billing", deliveries, needs=_SETTLED, because=("stripe webhook",)),
     Check("packages", "Billing", packages, needs=("rest",), because=_UNDER),
     Check("parked events", "Billing", waiting, needs=("rest",), because=_UNDER),
 )

@@ -159,6 +159,35 @@ OPERATIONS: dict[str, Operation] = {
 }  # fmt: skip
 
 
+REFUSALS = {
+    "PT402 insufficient_credits", "PT409 invalid_state", "PT409 stale_attempt", "PT409 promo_code_redeemed",
+    "PT400 invalid_amount",
+}  # fmt: skip
+
+
+def prepare(sql: Sql) -> None:
+    """What every scene needs."""
+    boss = sql.new_user()
+    sql.connection.execute("insert into private.user_roles values (%s, 'admin')", [boss])
+    sql.as_user(boss, "admin_create_promo_code", p_code="RACE", p_credits=2)
+    sql.connection.execute("update models set hold_seconds = 600 where id = 'local/picture'")
+
+
+def scene(sql: Sql) -> Json:
+    """Somebody with lots and holds of every kind, to race over; the code RACE and the time go on are the caller's."""
+    alice = sql.new_user(credits=12)
+    sql.grant(alice, 7, lasts=90)
+    give(sql, alice, None)  # of what expires, so that it has to go back by then
+    spent = sql.reserve(alice, 5)
+    sql.as_service("confirm_reservation", p_reservation_id=spent["id"])
+    usage = sql.one("select id from credit_transactions where reservation_id = %s", spent["id"])
+    return {
+        "user": alice, "usage": usage, "hold": sql.reserve(alice, 4, lasts=90)["id"],
+        "claim": sql.claim(sql.generate(alice), lease=80), "friend": sql.new_user(credits=2),
+        "payment": payments.buy(sql, alice, "credits-10"),
+    }  # fmt: skip
+
+
 def give(sql: Sql, giver: uuid.UUID, to: uuid.UUID | None) -> Json:
     """A gift of one credit; to nobody, it waits."""
     request = {"p_email": f"{to or 'nobody'}@example.test", "p_credits": 1, "p_message": None}
@@ -168,36 +197,17 @@ def give(sql: Sql, giver: uuid.UUID, to: uuid.UUID | None) -> Json:
 def test_every_pair_of_money_operations_races(connect: Connect) -> None:
     """Regression: T4. Lots and holds expire in the middle of it; no deadlock, nothing created or lost."""
     sql = connect()
-    boss = sql.new_user()
-    sql.connection.execute("insert into private.user_roles values (%s, 'admin')", [boss])
-    sql.as_user(boss, "admin_create_promo_code", p_code="RACE", p_credits=2)
-    sql.connection.execute("update models set hold_seconds = 600 where id = 'local/picture'")
+    prepare(sql)
     pairs = [(a, b) for a in OPERATIONS for b in OPERATIONS if a <= b]
     tasks: list[Callable[[Sql], Json]] = []
     for first, second in pairs:
-        alice = sql.new_user(credits=12)
-        sql.grant(alice, 7, lasts=90)
-        give(sql, alice, None)  # of what expires, so that it has to go back by then
-        spent = sql.reserve(alice, 5)
-        sql.as_service("confirm_reservation", p_reservation_id=spent["id"])
-        usage = sql.one("select id from credit_transactions where reservation_id = %s", spent["id"])
-        at = {
-            "user": alice, "usage": usage, "hold": sql.reserve(alice, 4, lasts=90)["id"],
-            "claim": sql.claim(sql.generate(alice), lease=80), "friend": sql.new_user(credits=2),
-            "payment": payments.buy(sql, alice, "credits-10"),
-        }  # fmt: skip
+        at = scene(sql)
         tasks += [lambda s, n=first, at=at: OPERATIONS[n](s, at), lambda s, n=second, at=at: OPERATIONS[n](s, at)]  # type: ignore[misc]
     sql.connection.execute("update auth.users set email_confirmed_at = now()")
     sql.move_time(95)
     results = at_once(connect, tasks, connections=8)
     refusals = {result for result in results if isinstance(result, str)}
-    assert refusals <= {
-        "PT402 insufficient_credits",
-        "PT409 invalid_state",
-        "PT409 stale_attempt",
-        "PT409 promo_code_redeemed",
-        "PT400 invalid_amount",
-    }
+    assert refusals <= REFUSALS
     assert sql.problems() == []
     assert sql.trial_balance()[-1]["credits"] == 0
 
