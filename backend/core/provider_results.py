@@ -19,7 +19,11 @@ from backend.deps import Deps
 from backend.errors import InvalidSignature, ProviderNotConfigured, Unavailable
 from backend.rpc import provider_results as rpc
 
+Json = dict[str, Any]
 log = structlog.get_logger(__name__)
+
+TIDY_STEPS = 20  # of an hour's run
+TIDY_AT_ONCE = 500
 
 
 def receive_from_fal(deps: Deps, headers: Mapping[str, str], body: bytes, query: Mapping[str, str]) -> str:
@@ -67,3 +71,14 @@ def _storable(payload: dict[str, Any] | None) -> dict[str, Any] | None:
     except ValueError:
         return None
     return None if "\\u0000" in text else payload
+
+
+def tidy(deps: Deps) -> Json:
+    """Forget what providers told long ago, in small steps."""
+    deleted = 0
+    for _ in range(TIDY_STEPS):
+        step = rpc.tidy_provider_results(deps.rpc.as_service(), limit=TIDY_AT_ONCE)
+        deleted += step
+        if step < TIDY_AT_ONCE:
+            break
+    return {"deleted": deleted}

@@ -38,3 +38,8 @@ def get_provider_result(caller: Caller, *, provider: str, request_id: str) -> Js
     """Return {status, payload} as the provider told it, or None."""
     found: Json | None = caller.call("get_provider_result", p_provider=provider, p_request_id=request_id)
     return found
+
+
+def tidy_provider_results(caller: Caller, *, limit: int = 500) -> int:
+    """Forget what was told long ago of generations that have ended, and return how many rows that were."""
+    return int(caller.call("tidy_provider_results", p_limit=limit)["deleted"])

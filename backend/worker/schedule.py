@@ -14,7 +14,17 @@ import structlog
 from redis.exceptions import RedisError
 
 from backend.config import ConfigError, Settings, load_settings
-from backend.core import alerts, charges, generations, healing, notices, reconcile, stripe_events, topups
+from backend.core import (
+    alerts,
+    charges,
+    generations,
+    healing,
+    notices,
+    provider_results,
+    reconcile,
+    stripe_events,
+    topups,
+)
 from backend.core.checkpoints import Checkpoints
 from backend.deps import Deps, build_deps
 from backend.errors import AppError
@@ -53,6 +63,7 @@ def periodic_jobs(settings: Settings) -> list[Periodic]:
         Periodic("auto_topups", settings.schedule_dispatch_seconds, topups.dispatch),
         Periodic("expiry_notices", 3600, notices.expiring),
         Periodic("deliver_gifts", 60, _deliver_gifts),
+        Periodic("tidy_provider_results", 3600, provider_results.tidy),
         Periodic("alerts", settings.schedule_alert_seconds, alerts.check),
     ]
 

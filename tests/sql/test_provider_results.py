@@ -207,3 +207,26 @@ def test_many_at_once_are_one(connect: Callable[[], Sql]) -> None:
     assert [answer["outcome"] for answer in answers] == ["surplus"] * 8
     assert row(first, claim)["cost_micros"] == COST
     assert first.problems() == []
+
+
+def test_what_was_told_long_ago_is_forgotten_once_nobody_needs_it(sql: Sql) -> None:
+    """After 30 days, of generations that have ended and of none; the newest and those of open ones stay."""
+
+    def kept() -> set[str]:
+        return {found for (found,) in sql.connection.execute("select request_id from private.provider_results")}
+
+    ended, open_one = running(sql), running(sql)
+    for number in range(3):
+        told(sql, ended, f"key:old-{number}")
+    told(sql, {"id": str(uuid.uuid4())}, "key:of-none")
+    told(sql, open_one, "key:open")
+    failed(sql, ended, "content_refused", retryable=False)
+    sql.move_time(30 * 86_400 - 60)
+    told(sql, ended, "key:new")
+    assert sql.as_service("tidy_provider_results") == {"deleted": 0}
+    sql.move_time(120)
+    assert [sql.as_service("tidy_provider_results", p_limit=3)["deleted"] for _ in range(3)] == [3, 1, 0]
+    assert kept() == {"key:open", "key:new"}
+    assert sql.problems() == []
+    with refused(422, "invalid_params"):
+        sql.as_service("tidy_provider_results", p_limit=0)

@@ -93,7 +93,7 @@ INTERNAL = {
     "reserve_credits", "grant_credits", "confirm_reservation", "release_reservation", "renew_reservation",
     "refund_transaction", "sweep_credits", "verify_ledger", "trial_balance", "claim_generation",
     "heartbeat_generation", "complete_generation", "fail_generation", "sweep_generations", "list_dispatchable",
-    "get_provider_result", "receive_provider_result",
+    "get_provider_result", "receive_provider_result", "tidy_provider_results",
     "get_schema_version", "admin_check_role", "export_credit_transactions", "list_unsigned_heads", "store_checkpoints",
     "list_batch_outputs", "finish_batch_archive",
     "plan_scheduled_jobs", "note_scheduled_run", "list_scheduled_jobs", "admin_list_scheduled_jobs", "get_alert_facts",
@@ -222,6 +222,7 @@ class Story:
         self.call("list_dispatchable", service)
         told = {"provider": "fal", "request_id": "k:r-1", "generation_id": started[0]["id"], "attempt": 1}
         for _ in range(2):
+            self.call("tidy_provider_results", service)
             self.call("get_provider_result", service, provider="fal", request_id="k:r-1")
             self.call("receive_provider_result", service, **told, status="ok", payload={"images": []})
 

@@ -120,7 +120,8 @@ def test_everything_that_must_happen_by_the_clock_does(world: World) -> None:
     assert names == [
         *("sweep_generations", "sweep_credits", "dispatch", "charges", "collect_metrics"),
         *("checkpoints", "reconcile_wallets", "reconcile_holds", "reconcile_books"),
-        *("stripe_events", "stripe_healer", "auto_topups", "expiry_notices", "deliver_gifts", "alerts"),
+        *("stripe_events", "stripe_healer", "auto_topups", "expiry_notices", "deliver_gifts"),
+        *("tidy_provider_results", "alerts"),
     ]
     for job in schedule.periodic_jobs(world.deps.settings):
         job.run(world.deps)
