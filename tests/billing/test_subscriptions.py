@@ -80,6 +80,12 @@ class Subscriber:
         self.shop.deps.stripe.update_subscription(self.id, what, key=f"wish-{what}-{self.at}")
         self.shop.deliver()
 
+    def told(self, kind: str) -> None:
+        """Let the newest event of a kind arrive, and no other."""
+        newest = [event for event in self.shop.events() if event["type"] == kind][-1]
+        assert self.shop.webhook(newest).status_code == 200
+        self.shop.apply()
+
     def spend(self, credits: int) -> None:
         """Take credits for good."""
         hold = self.sql.reserve(self.person.id, credits)
@@ -231,6 +237,17 @@ def test_the_healer_asks_without_any_event(shop: Shop) -> None:
     ada.month(2, 2, told=False)
     assert subscriptions.look_at_due(shop.deps) == 1
     assert (ada.granted(), subscriptions.look_at_due(shop.deps)) == ([100, 100], 0)
+
+
+def test_news_of_its_money_alone_are_enough(shop: Shop) -> None:
+    """What is told about a payment intent or a charge leads to its invoice, also when no invoice was told of yet."""
+    ada = Subscriber(shop, "starter-monthly")
+    shop.stripe.control.pay(ada.session)
+    ada.told("payment_intent.succeeded")
+    assert ada.lots() == [100]
+    shop.stripe.control.refund(shop.charge({"id": ada.payment_id}), 500)
+    ada.told("charge.refunded")
+    assert ada.lots() == [49]
 
 
 def test_a_refund_of_a_renewal_takes_its_lot(shop: Shop) -> None:

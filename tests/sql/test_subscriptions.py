@@ -124,6 +124,18 @@ def test_news_in_any_order_end_the_same(sql: Sql) -> None:
     sound(sql)
 
 
+def test_an_older_look_does_not_change_what_an_invoice_sells(sql: Sql) -> None:
+    """Two workers look while an open invoice gets another line: the newer answer stands, whoever is slower."""
+    ada = pending(sql, "pro-monthly")
+    invoice = ada.bill(ada.line("starter-monthly"), status="open")
+    old = (ada.ticket(), ada.state() | {"invoices": [dict(invoice)], "status": "incomplete"})
+    invoice |= {"lines": [ada.line("pro-monthly")], "amount_cents": 3999, "charged_cents": 3999}
+    ada.say()
+    ada.say(old[1], ticket=old[0])
+    assert (ada.paid(invoice)["credits"], ada.paid(invoice)["plan_id"]) == (500, "pro-monthly")
+    assert sql.as_user(ada.user, "get_subscription")["status"] == "active"
+
+
 def test_the_cap_holds_and_other_lots_are_left_alone(sql: Sql) -> None:
     """Regression: L4, L6: at most 250 go on, again and again; bought and given credits are not looked at."""
     ada = subscribe(sql, "pro-monthly")
