@@ -27,6 +27,7 @@ from scripts.local.processes import free_port
 from scripts.local.supabase import Keys, load_or_create_keys
 from tests.local import official_js
 from tests.local.running import Running
+from tests.patience import LONG
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The '.*' parameter is deprecated:DeprecationWarning"
@@ -79,12 +80,12 @@ def program(bare_database: str, supabase: Running, tmp_path_factory: pytest.Temp
             yield Program(url, f"http://127.0.0.1:{inbox_port}", load_or_create_keys(folder / "keys.json"))
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(LONG)
     assert log.read_text() == "", "the stand-in complained"
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LONG
     while time.monotonic() < deadline and process.poll() is None:
         try:
             httpx.get(f"{url}/auth/v1/.well-known/jwks.json")

@@ -23,12 +23,13 @@ from scripts.local.postgres import Postgres
 from scripts.local.processes import Child, ProcessFailed, start
 from scripts.local.supervisor import RESTARTS, Supervisor
 from scripts.local.valkey import Valkey
+from tests.patience import LONG
 
 ROOT = Path(__file__).parents[2]
 STUBBORN = ["sh", "-c", "trap '' TERM INT; sleep 60 & wait; sleep 60"]
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 15) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = LONG) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -47,6 +48,7 @@ import pathlib, time
 from scripts.local.postgres import Postgres
 from scripts.local.processes import start
 from scripts.local.valkey import Valkey
+from tests.patience import LONG
 postgres, valkey = Postgres().start(), Valkey().start()
 stubborn = start({STUBBORN!r}, name="stubborn", log=pathlib.Path({str(tmp_path / "log")!r}))
 print(postgres.child.pid, valkey.child.pid, stubborn.pid, postgres.home, valkey.home, flush=True)

@@ -23,6 +23,7 @@ from backend.deps import build_deps
 from scripts.diagnosis.surroundings import from_stack
 from scripts.local import environment, ports, watchdog
 from scripts.local.places import places_in
+from tests.patience import LONG, within
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,7 +53,7 @@ class Starter:
     def said(self) -> str:
         return self.output.read_text()
 
-    def wait_until_it_says(self, text: str, seconds: float = 60) -> str:
+    def wait_until_it_says(self, text: str, seconds: float = 3 * LONG) -> str:
         deadline = time.monotonic() + seconds
         while text not in self.said():
             assert self.process.poll() is None, self.said()
@@ -62,7 +63,7 @@ class Starter:
 
     def end(self, how: signal.Signals) -> int:
         self.process.send_signal(how)
-        return self.process.wait(30)
+        return self.process.wait(LONG)
 
 
 def descendants(pid: int) -> set[int]:
@@ -109,7 +110,7 @@ def test_a_stack_can_be_killed_started_again_and_ended_with_ctrl_c(home: Path) -
         programs = descendants(starter.process.pid)
         assert len(programs) > 10
         starter.end(signal.SIGKILL)
-        assert all_gone(programs, 20)
+        assert all_gone(programs, LONG)
 
     with Starter(home, chosen) as starter:
         again = starter.wait_until_it_says("curl ")
@@ -117,7 +118,7 @@ def test_a_stack_can_be_killed_started_again_and_ended_with_ctrl_c(home: Path) -
         assert roles_given(again) == [("owner@example.com", "owner")]
         programs = descendants(starter.process.pid)
         assert starter.end(signal.SIGINT) == 0
-        assert all_gone(programs, 5)
+        assert all_gone(programs, within(5))
 
 
 def run_curl(said: str) -> str:
@@ -141,7 +142,7 @@ def start_a_second(home: Path, chosen: ports.Ports) -> str:
     other = home.parent / "other"
     other.mkdir()
     with Starter(other, chosen, f"--data-dir={home / 'data'}") as second:
-        assert second.process.wait(30) == 1
+        assert second.process.wait(LONG) == 1
         return second.said()
 
 
@@ -163,7 +164,7 @@ def test_a_port_that_is_taken_is_named_at_once(home: Path) -> None:
         server.bind(("127.0.0.1", chosen.database))
         server.listen()
         with Starter(home, chosen) as starter:
-            assert starter.process.wait(30) == 1
+            assert starter.process.wait(LONG) == 1
     assert f"Port {chosen.database}, which you asked for PostgreSQL, is in use." in starter.said()
     assert "Traceback" not in starter.said()
 
