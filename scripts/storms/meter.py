@@ -27,15 +27,22 @@ class RedisMeter:
 
     def __init__(self, url: str) -> None:
         self._redis = redis.Redis.from_url(url, socket_timeout=5, client_name="meter")
-        self._watching = redis.Redis.from_url(url, client_name="meter").monitor()
+        # Without a time-out of its own the library gives up after seconds in which nobody asks for anything.
+        self._watching = redis.Redis.from_url(url, client_name="meter", socket_timeout=None).monitor()
         self._watching.__enter__()
         self._seen: list[tuple[str, str]] = []
         self._names: dict[str, str] = {}
         self._at = time.monotonic()
-        threading.Thread(target=self._watch, daemon=True).start()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
 
     def lap(self) -> Lap:
-        """Return what was asked since the last lap. RQ gives connections of its workers a name."""
+        """Return what was asked since the last lap. RQ gives connections of its workers a name.
+
+        Raises RuntimeError when the watch was lost, for then nothing is known.
+        """
+        if not self._watcher.is_alive():
+            raise RuntimeError("Redis closed the connection that counts its commands")
         clients: Any = self._redis.client_list()
         self._names |= {str(entry["addr"]): str(entry["name"]) for entry in clients}
         seen, self._seen = self._seen, []
