@@ -137,9 +137,10 @@ def _package(payment: Json, names: Json) -> Json:
 
 
 def _plan(deps: Deps, payment: Json, names: Json) -> Json:
+    price = subscriptions.prices(deps).get(payment["plan_id"]) or subscriptions.price_of(deps, payment["plan_id"])
     return {
         "mode": "subscription",
-        "line_items": [{"quantity": 1, "price": subscriptions.price_of(deps, payment["plan_id"])}],
+        "line_items": [{"quantity": 1, "price": price}],
         "subscription_data": {"metadata": names},
     }
 

@@ -22,6 +22,11 @@ log = structlog.get_logger(__name__)
 LOOKS = 100  # subscriptions per run of the healer
 
 
+def prices(deps: Deps) -> dict[str, str]:
+    """Return the Prices at Stripe of all plans that are sold: the portal can only offer to switch to what is there."""
+    return {plan["id"]: price_of(deps, plan["id"]) for plan in rpc.list_plans(deps.rpc.as_anon())}
+
+
 def price_of(deps: Deps, plan_id: str) -> str:
     """Return the Price at Stripe of what a plan sells now, made when there is none."""
     service = deps.rpc.as_service()
