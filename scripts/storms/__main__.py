@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import httpx
 import psycopg
+import redis
 
 from scripts.local import display, environment
 from scripts.local.__main__ import interrupt
@@ -22,7 +23,7 @@ from scripts.storms.users import GaveUp
 
 EXPECTED = (
     *(PostgresMissing, ProcessFailed, ValkeyMissing, MigrationError, OutOfTime, GaveUp),
-    *(httpx.HTTPError, psycopg.Error),
+    *(httpx.HTTPError, psycopg.Error, redis.RedisError),
 )
 
 EXAMPLES = """examples:

@@ -39,10 +39,10 @@ class RedisMeter:
     def lap(self) -> Lap:
         """Return what was asked since the last lap. RQ gives connections of its workers a name.
 
-        Raises RuntimeError when the watch was lost, for then nothing is known.
+        Raises redis.ConnectionError when the watch was lost, for then nothing is known.
         """
         if not self._watcher.is_alive():
-            raise RuntimeError("Redis closed the connection that counts its commands")
+            raise redis.ConnectionError("Redis closed the connection that counts its commands")
         clients: Any = self._redis.client_list()
         self._names |= {str(entry["addr"]): str(entry["name"]) for entry in clients}
         seen, self._seen = self._seen, []
