@@ -159,6 +159,23 @@ class Wallet:
             else:
                 home.left += amount
 
+    def give(self, credits: int, to: Wallet) -> int:
+        """Credits that were bought go to another, as a lot for each expiry; there they pay a debt first."""
+        bought = sorted((lot for lot in self.lots if lot.left and lot.paid), key=lambda lot: (lot.ends, lot.born))
+        if sum(lot.left for lot in bought) < credits:
+            raise Refused("insufficient_credits")
+        gift: dict[float, int] = {}
+        left = credits
+        for lot in bought:
+            taken = min(left, lot.left)
+            lot.left, left = lot.left - taken, left - taken
+            gift[lot.ends] = gift.get(lot.ends, 0) + taken
+        self.balance -= credits
+        for ends, amount in sorted(gift.items()):
+            if amount:
+                to.grant(amount, paid=False, ends=ends)
+        return credits
+
     def reserve(self, amount: int, *, seconds: int, policy: str = "collect") -> Hold:
         if self.available < amount:
             raise Refused("insufficient_credits")

@@ -20,7 +20,8 @@ POLICIES = ("collect", "debt", "absorb")
 SETUP = f"""
     create table private.test_clock (milliseconds bigint not null);
     insert into private.test_clock values (0);
-    update private.settings set debt_limit = {DEBT_LIMIT}, user_concurrency = {SLOTS};
+    update private.settings set debt_limit = {DEBT_LIMIT}, user_concurrency = {SLOTS},
+      gift_daily_credits = 1000000, gift_daily_count = 1000000;
     create or replace function private.clock() returns timestamptz language sql stable set search_path = '' as
       $$ select timestamptz 'epoch' + c.milliseconds * interval '1 millisecond' from private.test_clock c $$;
 """
@@ -72,6 +73,8 @@ class Comparison(RuleBasedStateMachine):
         """Two users with 20 credits that last and 6 that soon expire."""
         super().__init__()
         self.users = [self.pool[0].new_user(credits=20) for _ in range(2)]
+        confirm = "update auth.users set email_confirmed_at = now() where id = any(%s)"
+        self.pool[0].connection.execute(confirm, [self.users])
         self.wallets = [Wallet(now=Comparison.moment) for _ in self.users]
         for wallet in self.wallets:
             wallet.grant(20, paid=True, ends=NEVER)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import Phase, Verbosity
 
 from tests.sql.batch_histories import BatchHistories
+from tests.sql.gift_histories import GiftHistories
 from tests.sql.histories import Histories, play
 
 FUNCTIONS = Path(__file__).parents[2] / "supabase" / "functions_sql"
@@ -72,6 +73,13 @@ BROKEN_BATCHES = {
     ),
     "more than is afforded": ("batches/create_batch", "where x.upto <= w.balance - w.held", ""),
 }  # fmt: skip
+BROKEN_GIFTS = {
+    "promotional credits given away": ("gifts/take_giftable_lots", "x.open and x.source = 'purchase'", "x.open"),
+    "debt forgiven by a gift": (
+        "gifts/give_gift", "v_lot.amount - least(v_debt, v_lot.amount), v_lot",
+        "v_lot.amount, v_lot",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("mistake", BROKEN)
@@ -84,6 +92,12 @@ def test_a_broken_copy_of_an_operation_is_caught(database: str, mistake: str) ->
 def test_a_broken_copy_of_a_batch_operation_is_caught(database: str, mistake: str) -> None:
     """By histories with batches in them."""
     catch(database, BatchHistories, *BROKEN_BATCHES[mistake])
+
+
+@pytest.mark.parametrize("mistake", BROKEN_GIFTS)
+def test_a_broken_copy_of_a_gift_is_caught(database: str, mistake: str) -> None:
+    """By histories with gifts in them."""
+    catch(database, GiftHistories, *BROKEN_GIFTS[mistake])
 
 
 def catch(database: str, machine: type[Histories], name: str, line: str, written: str) -> None:

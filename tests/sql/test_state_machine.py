@@ -13,6 +13,7 @@ import os
 import pytest
 
 from tests.sql.batch_histories import BatchHistories
+from tests.sql.gift_histories import GiftHistories
 from tests.sql.histories import play
 
 # In each half as many as are enough for every one of the broken copies of test_broken_copies.py to be caught.
@@ -30,3 +31,9 @@ def test_any_history_is_as_the_model_predicts(database: str, half: int) -> None:
 def test_any_history_with_batches_is_as_the_model_predicts(database: str) -> None:
     """Started, canceled and tried again as one, in between everything else."""
     play(database, BatchHistories, max_examples=max(1, EXAMPLES // 20), print_blob=True)
+
+
+@pytest.mark.timeout(7200)
+def test_any_history_with_gifts_is_as_the_model_predicts(database: str) -> None:
+    """Bought credits move with their expiry, pay debts, and are not given on."""
+    play(database, GiftHistories, max_examples=max(1, EXAMPLES // 20), print_blob=True)
