@@ -170,3 +170,38 @@ def test_10_uses_under_50_parallel_checkouts(connect: Connect) -> None:
     assert sql.one("select sum(balance) from wallets") == 1200
     assert sql.one("select count(*) from payments") == 11
     assert sound(sql)
+
+
+def test_a_bonus_that_comes_back_is_still_promotional(sql: Sql, admin: uuid.UUID) -> None:
+    """A dispute that the buyer drops made bought credits out of the bonus: without end, and to be given away."""
+    create_percent(sql, admin, p_bonus_percent=500, p_credits_last_days=30)
+    alice = somebody(sql)
+    payment = start(sql, alice)
+    payments.apply(sql, payment)
+    payments.apply(sql, payment, disputed_cents=1499)
+    payments.apply(sql, payment)
+    assert lots(sql, alice) == [("promotion", 500, True), ("purchase", 100, False)]
+    sql.connection.execute("update private.settings set gift_max_credits = 1000, gift_daily_credits = 1000")
+    with refused(402, "insufficient_credits") as data:
+        give(sql, alice, address(admin), 101)
+    assert data["available"] == 100
+    sql.move_time(31 * 24 * HOUR)
+    assert sql.balance(alice) == (100, 0, 100)
+    assert sound(sql)
+
+
+def test_what_comes_back_in_parts_pays_the_debt_and_keeps_its_kind(sql: Sql, admin: uuid.UUID) -> None:
+    """The bonus is the first that a reversal takes and the last that it gives back; a debt is paid once."""
+    alice = somebody(sql)
+    payment = start(sql, alice)
+    payments.apply(sql, payment)
+    hold = sql.reserve(alice, 110)
+    sql.as_service("confirm_reservation", p_reservation_id=hold["id"])
+    payments.apply(sql, payment, refunded_cents=1499)
+    assert sql.balance(alice) == (-110, 0, -110)
+    payments.apply(sql, payment, refunded_cents=300)  # 25 of 120 stay reversed
+    assert (sql.balance(alice), lots(sql, alice)) == ((-15, 0, -15), [])
+    payments.apply(sql, payment)
+    assert sql.balance(alice) == (10, 0, 10)
+    assert lots(sql, alice) == [("promotion", 10, False)]
+    assert sound(sql)
