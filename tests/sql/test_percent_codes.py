@@ -205,3 +205,13 @@ def test_what_comes_back_in_parts_pays_the_debt_and_keeps_its_kind(sql: Sql, adm
     assert sql.balance(alice) == (10, 0, 10)
     assert lots(sql, alice) == [("promotion", 10, False)]
     assert sound(sql)
+
+
+def test_who_waits_with_paying_keeps_no_code(sql: Sql, admin: uuid.UUID) -> None:
+    """Purchases begun and left lying, one a day, each with the code's only use, could all be paid in the end."""
+    alice = somebody(sql)
+    first = start(sql, alice, key="first")
+    sql.move_time(26 * HOUR)
+    start(sql, alice)
+    late = start(sql, alice, key="first")
+    assert (late["id"], late["status"]) == (first["id"], "expired")

@@ -1,6 +1,7 @@
 -- start_checkout(p_package_id, p_idempotency_key, p_promo_code) -> jsonb      called by: backend/rpc/billing.py as the user
 -- A payment to be made for a package, at the price that our row says now. A repeat of the key answers the first payment as it is now.
--- p_promo_code adds its percent to the credits, not to the price; a repeat keeps what the first had.
+-- p_promo_code adds its percent to the credits, not to the price; a repeat keeps what the first had. What nobody has opened a page for
+-- within 30 minutes has expired, so that price and code are good for a day and not for ever.
 -- Guarantees: one key, one payment, also under parallel calls. No credit moves here.
 -- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · user_not_found 404 · idempotency_key_reused 409 · package_not_found 404 ·
 --   promo_code_redeemed 409 · promo_code_not_found 404 · invalid_state 409 (the code gives credits)
@@ -44,6 +45,13 @@ begin
     raise exception using errcode = 'PT409', message = 'idempotency_key_reused',
       detail = jsonb_build_object('idempotency_key', p_idempotency_key, 'payment_id', p.id)::text,
       hint = 'This idempotency key belongs to another request. Use a new key for a new request.';
+  end if;
+  if p.status = 'pending' and p.created_at <= v_now - interval '30 minutes' then
+    p := private.lock_payment(p.id);
+    if p.status = 'pending' then
+      update public.payments x set status = 'expired', check_at = null, updated_at = v_now where x.id = p.id returning * into p;
+      perform private.note_payment(p, null, null, 'nobody opened the page');
+    end if;
   end if;
   return private.payment_json(p);
 end
