@@ -200,3 +200,15 @@ def test_settings_are_checked(sql: Sql) -> None:
     with refused(422, "invalid_params"):
         sql.as_service("list_due_auto_topups", p_limit=0)
     assert settings(sql, alice) is None
+
+
+def test_a_bank_that_takes_days_holds_up_nobody_else(sql: Sql) -> None:
+    """A debit under way kept its wallet at the head of what is due: a hundred of them, and nobody's turn came."""
+    alice = wanting(sql)
+    spend(sql, alice, 20)
+    ends(sql, attempt(sql, alice), "processing")
+    sql.move_time(11 * MINUTE)
+    assert due(sql, alice) and attempt(sql, alice) is None
+    assert not due(sql, alice)
+    sql.move_time(11 * MINUTE)
+    assert due(sql, alice)

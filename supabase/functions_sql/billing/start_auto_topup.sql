@@ -26,7 +26,11 @@ begin
   select * into a from public.auto_topups x where x.wallet_id = w.id;
   select * into p from public.payments x
   where x.wallet_id = w.id and x.kind = 'auto_topup' and x.status in ('pending', 'open', 'processing');
-  if a.enabled is not true or a.not_before > v_now or p.status <> 'pending' then
+  if a.enabled is not true or a.not_before > v_now then
+    return null;
+  end if;
+  if p.status <> 'pending' then -- a bank debit takes days: who waits for one must not stand before all others in the list of what is due
+    update public.auto_topups x set not_before = v_now + interval '10 minutes' where x.wallet_id = w.id;
     return null;
   end if;
   if p.id is null then
