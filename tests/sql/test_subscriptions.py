@@ -344,6 +344,15 @@ def test_a_payment_of_somebody_else_is_not_taken_over(sql: Sql) -> None:
     assert sql.as_user(bob.user, "get_payment", p_payment_id=bob.payment["id"])["status"] == "pending"
 
 
+def test_no_key_of_a_user_stands_in_the_way_of_an_invoice(sql: Sql) -> None:
+    """Who sent an invoice's number as a key of their own kept the subscription from ever being booked again."""
+    ada = subscribe(sql)
+    invoice = ada.renew()
+    sql.as_user(ada.user, "start_checkout", p_package_id="credits-10", p_idempotency_key=f"invoice:{invoice['invoice_id']}")
+    ada.say()
+    assert ada.paid(invoice)["granted_credits"] == 100
+
+
 def test_one_key_starts_one_subscription(sql: Sql) -> None:
     """The first payment is answered as it is now; another plan with that key, or no such plan, is refused."""
     ada = sql.new_user()

@@ -18,7 +18,8 @@ begin
     if not found then
       insert into public.payments (user_id, wallet_id, kind, subscription_id, invoice_id, credits, amount_cents, currency,
         idempotency_key, request_digest, created_at, updated_at)
-      values (s.user_id, s.wallet_id, 'subscription', s.id, v_invoice_id, 0, 0, p_invoice ->> 'currency', 'invoice:' || v_invoice_id,
+      values (s.user_id, s.wallet_id, 'subscription', s.id, v_invoice_id, 0, 0, p_invoice ->> 'currency',
+        'invoice:' || v_invoice_id || ':' || gen_random_uuid(), -- no key that somebody could have taken: the invoice makes it once
         private.request_digest('invoice', to_jsonb(v_invoice_id)), private.clock(), private.clock());
     end if;
   end if;
