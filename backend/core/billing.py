@@ -166,7 +166,7 @@ def sync(
     session_id = session_id or payment["checkout_session_id"]
     intent = intent_id or payment["payment_intent_id"]
     if session_id:
-        state = payment_state.of_session(deps.stripe, session_id)
+        state = payment_state.of_session(deps.stripe, payment_state.look_at_session(deps.stripe, session_id))
         if intent_id and state["payment_intent_id"] not in (None, intent_id):
             state["payment_intent_id"] = intent_id  # another payment claims to be this one: SQL flags it
     elif intent:

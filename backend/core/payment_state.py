@@ -13,9 +13,13 @@ HELD_BACK = ("needs_response", "under_review", "lost")
 CONFLICT = "conflict"  # two objects name two owners: equal to nobody
 
 
-def of_session(stripe: Stripe, session_id: str) -> Json:
+def look_at_session(stripe: Stripe, session_id: str) -> Json:
+    """Return a Checkout Session with all that of_session reads."""
+    return stripe.retrieve_checkout_session(session_id, expand=["payment_intent.latest_charge", "invoice"])
+
+
+def of_session(stripe: Stripe, session: Json) -> Json:
     """Return the state of a payment that is paid through a Checkout Session."""
-    session = stripe.retrieve_checkout_session(session_id, expand=["payment_intent.latest_charge", "invoice"])
     intent: Json = session["payment_intent"] or {}
     invoice: Json = session["invoice"] or {}
     totals = session["total_details"] or {}

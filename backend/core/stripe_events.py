@@ -23,6 +23,7 @@ Json = dict[str, Any]
 log = structlog.get_logger(__name__)
 
 BATCH = 500
+NOTHING = "a payment that there is nothing to ask about yet"  # has no effect on an event that was applied
 
 
 def receive(deps: Deps, payload: bytes, signature: str | None, *, request_id: str | None) -> Json:
@@ -83,10 +84,10 @@ def _named(deps: Deps, about: Json) -> str | None:
 def _session(deps: Deps, event: Json) -> None:
     session = event["payload"]["data"]["object"]
     payment_id = _named(deps, session)
-    if payment_id:
-        billing.sync(deps, payment_id, event_id=event["id"], session_id=session["id"])
-    else:
+    if not payment_id:
         _ignore(deps, event, "a session that Scrip did not make")
+    elif not billing.sync(deps, payment_id, event_id=event["id"], session_id=session["id"]):
+        _ignore(deps, event, NOTHING)
 
 
 def _money(deps: Deps, event: Json) -> None:
@@ -97,7 +98,8 @@ def _money(deps: Deps, event: Json) -> None:
     if intent_id and not payment_id:
         payment_id = _named(deps, deps.stripe.retrieve_payment_intent(intent_id))
     if payment_id:
-        billing.sync(deps, payment_id, event_id=event["id"], intent_id=intent_id)
+        if not billing.sync(deps, payment_id, event_id=event["id"], intent_id=intent_id):
+            _ignore(deps, event, NOTHING)
     elif not (intent_id and _paid_invoice(deps, event, intent_id)):
         _ignore(deps, event, "money that Scrip did not ask for")
 

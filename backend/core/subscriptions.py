@@ -12,7 +12,7 @@ import structlog
 
 from backend.core import payment_state, subscription_state
 from backend.deps import Deps
-from backend.errors import AppError
+from backend.errors import AppError, InvalidState
 from backend.rpc import billing as rpc_billing
 from backend.rpc import subscriptions as rpc
 
@@ -56,7 +56,12 @@ def sync(
     )
     if not state["user_id"]:
         return None
-    moved = rpc.apply_subscription_state(service, event_id=event_id, state=state, ticket=known["ticket"])
+    try:
+        moved = rpc.apply_subscription_state(service, event_id=event_id, state=state, ticket=known["ticket"])
+    except InvalidState:
+        if state["project"] in (None, deps.settings.supabase_url):
+            raise
+        return None  # of another installation, which shares the account at Stripe
     for payment in moved["payments"]:
         if payment["flag_reason"]:
             log.error("payment_flagged", payment_id=payment["id"], reason=payment["flag_reason"], event_id=event_id)
@@ -79,16 +84,17 @@ def sync_payment(deps: Deps, payment: Json, *, event_id: str | None, session_id:
     if payment["invoice_id"]:
         moved = sync_invoice(deps, payment["invoice_id"], event_id=event_id)
     elif session_id:
-        session = deps.stripe.retrieve_checkout_session(session_id)
+        # One look decides: between two, somebody may pay, and credits would be booked that know of no period.
+        session = payment_state.look_at_session(deps.stripe, session_id)
         if not session["subscription"]:
             return rpc_billing.apply_payment_state(
                 deps.rpc.as_service(),
                 event_id=event_id,
                 payment_id=payment["id"],
-                state=payment_state.of_session(deps.stripe, session_id),
+                state=payment_state.of_session(deps.stripe, session),
                 ticket=payment["ticket"],
             )
-        moved = sync(deps, session["subscription"], event_id=event_id, invoice_id=session["invoice"])
+        moved = sync(deps, session["subscription"], event_id=event_id, invoice_id=(session["invoice"] or {}).get("id"))
     else:
         return None
     return next((one for one in moved["payments"] if one["id"] == payment["id"]), None) if moved else None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backend.core import healing, subscriptions
+from backend.core import billing, healing, subscriptions
 from backend.errors import AppError
 from tests.billing.conftest import BILLING, Shop
 from tests.factories import Sql
@@ -309,3 +309,33 @@ def test_metadata_of_another_user_is_refused(shop: Shop) -> None:
         subscriptions.sync(shop.deps, ada.id)
     shop.deliver()
     assert (ada.person.available(), mallory.available(), ada.shown()) == (25, 25, None)
+
+
+def test_who_pays_between_two_looks_gets_the_period(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The healer looked twice at the page; paid in between, the credits were booked without a period: for ever."""
+    ada = Subscriber(shop, "starter-monthly")
+    look = shop.deps.stripe.retrieve_checkout_session
+
+    def slow(session_id: str, **other: Any) -> Json:
+        found = look(session_id, **other)
+        if found["status"] == "open":
+            shop.stripe.control.pay(session_id)
+        return found
+
+    monkeypatch.setattr(shop.deps.stripe, "retrieve_checkout_session", slow)
+    billing.sync(shop.deps, ada.payment_id)
+    monkeypatch.undo()
+    shop.deliver()
+    query = "select expires_at is not null from credit_grants where payment_id = %s"
+    assert shop.world.connection.execute(query, [ada.payment_id]).fetchall() == [(True,)]
+
+
+def test_a_subscription_of_another_installation_is_left_alone(shop: Shop) -> None:
+    """Its events were tried a dozen times each, then parked for somebody to look at."""
+    ada = Subscriber(shop, "starter-monthly")
+    shop.stripe.control.pay(ada.session)
+    other = {"metadata": {"project": "https://other.example", "user_id": shop.person().id}}
+    shop.deps.stripe.update_subscription(ada.id, other, key="other")
+    shop.deliver()
+    assert "received" not in shop.states() and "parked" not in shop.states()
+    assert ada.person.get("/api/v1/billing/subscription").json == {"subscription": None}

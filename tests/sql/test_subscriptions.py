@@ -348,7 +348,9 @@ def test_no_key_of_a_user_stands_in_the_way_of_an_invoice(sql: Sql) -> None:
     """Who sent an invoice's number as a key of their own kept the subscription from ever being booked again."""
     ada = subscribe(sql)
     invoice = ada.renew()
-    sql.as_user(ada.user, "start_checkout", p_package_id="credits-10", p_idempotency_key=f"invoice:{invoice['invoice_id']}")
+    sql.as_user(
+        ada.user, "start_checkout", p_package_id="credits-10", p_idempotency_key=f"invoice:{invoice['invoice_id']}"
+    )
     ada.say()
     assert ada.paid(invoice)["granted_credits"] == 100
 
