@@ -18,7 +18,7 @@ from scripts.storms.wishes import Wish
 TRY_AGAIN = (429, 502, 503, 504)
 HASTY_SECONDS = 0.03  # a time-out that strikes while the server is still at it
 MOST_BODIES = 5
-WATCH_SECONDS = 40
+WATCH_SECONDS = 15
 
 
 @dataclass
