@@ -9,6 +9,7 @@ import pytest
 from hypothesis import Phase, Verbosity
 
 from tests.sql.batch_histories import BatchHistories
+from tests.sql.debt_histories import DebtHistories
 from tests.sql.gift_histories import GiftHistories
 from tests.sql.histories import Histories, play
 
@@ -42,8 +43,6 @@ BROKEN = {
         "credits/settle_reservation", "greatest(0, w.balance - w.held + (select",
         "greatest(0, 1000 + (select",
     ),
-    "debt forgiven by a grant": ("credits/post_grant", "p_amount - least(w.debt, p_amount)", "p_amount"),
-    "debt forgiven by a release": ("credits/close_hold", "private.slice_lots(r.lots, w.debt)", "r.lots"),
     "burned in the wrong order": (
         "credits/take_lots", "is not true, x.expires_at nulls last",
         "is not true, x.expires_at desc nulls first",
@@ -73,6 +72,10 @@ BROKEN_BATCHES = {
     ),
     "more than is afforded": ("batches/create_batch", "where x.upto <= w.balance - w.held", ""),
 }  # fmt: skip
+BROKEN_DEBTS = {
+    "debt forgiven by a grant": ("credits/post_grant", "p_amount - least(w.debt, p_amount)", "p_amount"),
+    "debt forgiven by a release": ("credits/close_hold", "private.slice_lots(r.lots, w.debt)", "r.lots"),
+}  # fmt: skip
 BROKEN_GIFTS = {
     "promotional credits given away": ("gifts/take_giftable_lots", "x.open and x.source = 'purchase'", "x.open"),
     "debt forgiven by a gift": (
@@ -92,6 +95,12 @@ def test_a_broken_copy_of_an_operation_is_caught(database: str, mistake: str) ->
 def test_a_broken_copy_of_a_batch_operation_is_caught(database: str, mistake: str) -> None:
     """By histories with batches in them."""
     catch(database, BatchHistories, *BROKEN_BATCHES[mistake])
+
+
+@pytest.mark.parametrize("mistake", BROKEN_DEBTS)
+def test_a_broken_copy_that_forgives_a_debt_is_caught(database: str, mistake: str) -> None:
+    """By histories in which there are debts to forgive."""
+    catch(database, DebtHistories, *BROKEN_DEBTS[mistake])
 
 
 @pytest.mark.parametrize("mistake", BROKEN_GIFTS)

@@ -13,6 +13,7 @@ import os
 import pytest
 
 from tests.sql.batch_histories import BatchHistories
+from tests.sql.debt_histories import DebtHistories
 from tests.sql.gift_histories import GiftHistories
 from tests.sql.histories import play
 
@@ -37,3 +38,9 @@ def test_any_history_with_batches_is_as_the_model_predicts(database: str) -> Non
 def test_any_history_with_gifts_is_as_the_model_predicts(database: str) -> None:
     """Bought credits move with their expiry, pay debts, and are not given on."""
     play(database, GiftHistories, max_examples=max(1, EXAMPLES // 20), print_blob=True)
+
+
+@pytest.mark.timeout(7200)
+def test_any_history_with_debts_is_as_the_model_predicts(database: str) -> None:
+    """What comes in pays them first, whatever it is."""
+    play(database, DebtHistories, max_examples=max(1, EXAMPLES // 20), print_blob=True)
