@@ -5,11 +5,10 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tests.sql.debt_histories import DebtHistories
-from tests.sql.histories import amounts, connections, fates
+from tests.sql.histories import Histories, amounts, connections, fates
 
 
-class GiftHistories(DebtHistories):
+class GiftHistories(Histories):
     """The two users give each other what they bought."""
 
     @rule(who=st.integers(0, 1), amount=amounts, fate=fates, at=connections)
