@@ -176,6 +176,13 @@ def test_the_healer_begins_where_selling_began(sql: Sql) -> None:
     assert sql.as_service("get_stripe_cursor") is None
     sql.as_service("store_stripe_customer", p_user_id=sql.new_user(), p_customer_id="cus_1")
     assert sql.as_service("get_stripe_cursor") is not None
-    for until in ("2031-01-01T00:00:00Z", "2030-01-01T00:00:00Z"):
+    for until in ("2021-01-01T00:00:00Z", "2020-01-01T00:00:00Z"):
         sql.as_service("move_stripe_cursor", p_read_until=until)
-    assert sql.as_service("get_stripe_cursor").startswith("2031-01-01")
+    assert sql.as_service("get_stripe_cursor").startswith("2021-01-01")
+
+
+def test_the_cursor_never_runs_ahead(sql: Sql) -> None:
+    """One event of a test clock that lives next year, and the healer would have read nothing until then."""
+    sql.connection.execute("update private.stripe_cursor set read_until = null")
+    sql.as_service("move_stripe_cursor", p_read_until="2031-01-01T00:00:00Z")
+    assert sql.one("select read_until <= private.clock() from private.stripe_cursor")
