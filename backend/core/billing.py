@@ -63,12 +63,20 @@ def customer_of(deps: Deps, *, user_id: str, email: str | None) -> str:
     known = rpc.get_stripe_customer(service, user_id=user_id)
     if known:
         return known
-    made = deps.stripe.create_customer(_customer(user_id, email), key=f"customer-{user_id}")
+    made = _make_customer(deps, user_id, email, key=f"customer-{user_id}")
     return rpc.store_stripe_customer(service, user_id=user_id, customer_id=made["id"])
 
 
-def _customer(user_id: str, email: str | None) -> Json:
-    return {"metadata": {"user_id": user_id}} | ({"email": email} if email else {})
+def _make_customer(deps: Deps, user_id: str, email: str | None, *, key: str) -> Json:
+    names = {"metadata": {"user_id": user_id}}
+    if email:
+        try:
+            return deps.stripe.create_customer(names | {"email": email}, key=key)
+        except StripeRefusal as refusal:
+            if refusal.param != "email":
+                raise
+    # Stripe takes fewer addresses than Auth does, and asks for one on its page.
+    return deps.stripe.create_customer(names, key=f"{key}-without-email" if email else key)
 
 
 def _with_customer(deps: Deps, call: Callable[[str], Json], *, user_id: str, email: str | None) -> Json:
@@ -80,7 +88,7 @@ def _with_customer(deps: Deps, call: Callable[[str], Json], *, user_id: str, ema
         if not (refusal.missing and refusal.param == "customer"):
             raise
     log.warning("stripe_customer_deleted", user_id=user_id, customer_id=known)
-    made = deps.stripe.create_customer(_customer(user_id, email), key=f"customer-{user_id}-after-{known}")
+    made = _make_customer(deps, user_id, email, key=f"customer-{user_id}-after-{known}")
     service = deps.rpc.as_service()
     return call(rpc.replace_stripe_customer(service, user_id=user_id, deleted_id=known, customer_id=made["id"]))
 

@@ -50,7 +50,7 @@ def _pay(deps: Deps, payment: Json) -> None:
     card = customer_id and _card(deps, payment, customer_id)
     if not card:
         return _fail(deps, payment, "no_payment_method")
-    names = {"payment_id": payment["id"], "user_id": payment["user_id"]}
+    names = {"payment_id": payment["id"], "user_id": payment["user_id"], "project": deps.settings.supabase_url}
     params = {
         "amount": payment["amount_cents"],
         "currency": payment["currency"],

@@ -80,6 +80,8 @@ def test_credits_are_bought_when_they_run_low(shop: Shop) -> None:
     (bought,) = alice.get(f"{BILLING}/payments").json["data"]
     assert (bought["kind"], bought["status"], bought["charged_cents"]) == ("auto_topup", "paid", 799)
     assert bought["receipt_url"]
+    # another installation on the same account leaves it alone
+    assert intents(shop)[0]["metadata"]["project"] == shop.deps.settings.supabase_url
     shop.deliver()
     assert (alice.available(), len(intents(shop))) == (55, 1)
     topups.run(shop.deps, str(alice.id))

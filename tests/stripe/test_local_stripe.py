@@ -111,7 +111,7 @@ def test_a_key_in_use_is_refused_at_once(fake: Running) -> None:
     headers = {"Authorization": f"Bearer {fake.state.settings.secret_key}", "Idempotency-Key": "one"}
 
     def create(_: int) -> httpx.Response:
-        return httpx.post(f"{fake.url}/v1/customers", data={"email": "a"}, headers=headers)
+        return httpx.post(f"{fake.url}/v1/customers", data={"name": "a"}, headers=headers)
 
     with ThreadPoolExecutor(2) as pool:
         answers = sorted(pool.map(create, range(2)), key=lambda answer: answer.status_code)
@@ -125,13 +125,13 @@ def test_pages_of_a_list_join_without_a_gap(fake: Running) -> None:
     """Forward from a cursor, oldest first, as the healer reads; and all pages of a list, newest first."""
     stripe = client_for(fake)
     for number in range(7):
-        stripe.create_customer({"email": str(number)}, key=key())
+        stripe.create_customer({"name": str(number)}, key=key())
     events = stripe.list_events()
     cursor, found = events[0]["id"], [events[0]]
     while page := stripe.list_events(after=cursor, limit=2):
         found += page
         cursor = page[-1]["id"]
-    assert [each["data"]["object"]["email"] for each in found] == [str(number) for number in range(7)]
+    assert [each["data"]["object"]["name"] for each in found] == [str(number) for number in range(7)]
     assert found == events
 
 
@@ -196,7 +196,7 @@ def test_many_threads_share_one_client(fake: Running) -> None:
     stripe = client_for(fake)
 
     def make(number: int) -> bool:
-        return bool(stripe.create_customer({"email": str(number)}, key=f"k{number}")["email"] == str(number))
+        return bool(stripe.create_customer({"name": str(number)}, key=f"k{number}")["name"] == str(number))
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(make, range(64)))

@@ -35,11 +35,11 @@ class Listener:
         try:
             event = self.stripe.verify_webhook(body, signature)
         except InvalidSignature:
-            self.refused.append(json.loads(body)["data"]["object"]["email"])
+            self.refused.append(json.loads(body)["data"]["object"]["name"])
             return 400
         if self.answers:
             return self.answers.pop(0)
-        self.heard.append(event["data"]["object"]["email"])
+        self.heard.append(event["data"]["object"]["name"])
         return 200
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -80,7 +80,7 @@ def telling(listener: Listener) -> Iterator[Running]:
 def happen(stripe: Running, *names: str) -> None:
     """One event for each name, and the time to tell them."""
     for name in names:
-        client_for(stripe).create_customer({"email": name}, key=key())
+        client_for(stripe).create_customer({"name": name}, key=key())
     assert stripe.webhooks.settle()
 
 
@@ -108,8 +108,8 @@ def test_events_can_come_twice_late_or_never(telling: Running, listener: Listene
     telling.control.arrange("drop")
     happen(telling, "b", "c", "d")
     assert listener.heard == ["a", "a", "d", "b"]
-    emails = [each["data"]["object"]["email"] for each in client_for(telling).list_events()]
-    assert emails == ["a", "b", "c", "d"]
+    names = [each["data"]["object"]["name"] for each in client_for(telling).list_events()]
+    assert names == ["a", "b", "c", "d"]
 
 
 def test_events_can_be_held_and_reordered(telling: Running, listener: Listener) -> None:
@@ -144,10 +144,10 @@ def test_what_was_not_delivered_survives_a_restart(listener: Listener, tmp_path:
     settings = Settings(webhook_url=listener.url, file=tmp_path / "objects.db")
     with running(settings) as first:
         first.control.hold()
-        made = client_for(first).create_customer({"email": "a"}, key="once")
+        made = client_for(first).create_customer({"name": "a"}, key="once")
     with running(settings) as second:
         listener.stripe = client_for(second)
-        assert client_for(second).create_customer({"email": "a"}, key="once") == made
+        assert client_for(second).create_customer({"name": "a"}, key="once") == made
         for _ in range(3):  # what came before there was a client is repeated
             assert second.webhooks.settle()
     assert listener.heard == ["a"]

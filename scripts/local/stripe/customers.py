@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scripts.local.stripe.answers import INCLUDED, PAGING, created_within, listing, page
-from scripts.local.stripe.errors import declined
+from scripts.local.stripe.errors import declined, invalid
 from scripts.local.stripe.forms import Form
 from scripts.local.stripe.routes import route
 from scripts.local.stripe.state import Object, State
@@ -31,7 +31,10 @@ def create(state: State, form: Form) -> Object:
     clock = form.text("test_clock")
     if clock:
         state.get("test_helpers.test_clock", clock, "test_clock")
-    made = new_customer(state, email=form.text("email"), name=form.text("name"), clock=clock)
+    email = form.text("email")
+    if email and not (email.isascii() and "." in email.rpartition("@")[2]):
+        raise invalid(f"Invalid email address: {email}", code="email_invalid", param="email")
+    made = new_customer(state, email=email, name=form.text("name"), clock=clock)
     made |= _given(form, made)
     if name := form.text("payment_method"):
         attach(state, resolve(state, name), made["id"])
