@@ -13,7 +13,6 @@ from stripe import StripeClient
 from backend.config import LIVE_KEYS, Settings
 from backend.errors import (
     IdempotencyKeyReused,
-    Internal,
     InvalidSignature,
     PaymentDeclined,
     PaymentsNotConfigured,
@@ -33,11 +32,11 @@ Object = dict[str, Any]
 stripe.enable_telemetry = False
 
 
-class StripeRefusal(Internal):
-    """Something went wrong on our side."""
+class StripeRefusal(PaymentsNotConfigured):
+    """Stripe refuses what this installation asks for; whoever runs it finds why in the log, under stripe_refused."""
 
     def __init__(self, stripe_code: str | None, status: int | None, param: str | None = None) -> None:
-        super().__init__()
+        super().__init__(reason=stripe_code, param=param)
         self.stripe_code, self.param = stripe_code, param
         self.missing = stripe_code == "resource_missing" or status == 404
 

@@ -202,6 +202,18 @@ def test_a_plan_is_bought_on_the_page(shop: Shop) -> None:
     assert len([*shop.stripe.state.all("price")]) == 3  # for the portal, which offers what there is
 
 
+def test_a_price_that_stripe_does_not_know_is_told(shop: Shop) -> None:
+    """Another account's key on the same database: the client hears that payments are not set up, the log says why."""
+    alice = shop.person()
+    assert alice.ask("POST", f"{BILLING}/checkout", json={"plan_id": "starter-monthly"}).status_code == 200
+    shop.world.connection.execute("update private.plan_prices set stripe_price_id = 'gone_' || stripe_price_id")
+    answer = alice.ask("POST", f"{BILLING}/checkout", json={"plan_id": "starter-monthly"})
+    shop.world.connection.execute("update private.plan_prices set stripe_price_id = substr(stripe_price_id, 6)")
+    assert (answer.status_code, answer.json["error"]["code"]) == (503, "payments_not_configured")
+    assert answer.json["error"]["details"]["reason"] == "resource_missing"
+    assert alice.ask("POST", f"{BILLING}/checkout", json={"plan_id": "starter-monthly"}).status_code == 200
+
+
 def test_a_page_that_nobody_pays_ends_the_payment(shop: Shop) -> None:
     """Expired: no subscription, and another try is free."""
     ada = Subscriber(shop, "pro-monthly")
