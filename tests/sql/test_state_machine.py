@@ -24,8 +24,12 @@ EXAMPLES = int(os.environ.get("SCRIP_EXAMPLES", "400"))
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("half", [1, 2])
 def test_any_history_is_as_the_model_predicts(database: str, half: int) -> None:
-    """Regression: T2, T4, H2, H4, L7 and with them everything that has an order. In halves, to use two cores."""
-    play(database, max_examples=EXAMPLES // 2, print_blob=True)
+    """Regression: T2, T4, H2, H4, L7 and with them everything that has an order. In halves, to use two cores.
+
+    The first half is the one that the broken copies are caught with: on sound functions it finds nothing. The
+    other half is another one each time.
+    """
+    play(database, max_examples=EXAMPLES // 2, derandomize=half == 1, print_blob=True)
 
 
 @pytest.mark.timeout(7200)
