@@ -16,6 +16,7 @@ from backend.rpc import scheduler as rpc
 
 log = structlog.get_logger(__name__)
 
+RETRY_SECONDS = 30.0  # what failed is tried again so soon, then after twice as long, at most at its next time
 NOTE_SECONDS = 30.0  # a job that runs more often is noted only so often, or when its outcome changes
 
 
@@ -50,6 +51,8 @@ class Periodic:
             log.warning("periodic_failing", job=self.name, reason=error)
         elif self.failures_in_a_row and not error:
             log.info("periodic_works_again", job=self.name, failures=self.failures_in_a_row)
+        if error:
+            self.due_at = min(self.due_at, time.monotonic() + RETRY_SECONDS * 2 ** min(self.failures_in_a_row, 16))
         self._runs += 1
         self._failures += bool(error)
         self.failures_in_a_row = self.failures_in_a_row + 1 if error else 0

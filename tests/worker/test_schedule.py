@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from backend.errors import Unavailable
 from backend.rpc import generations as rpc
-from backend.worker import schedule
+from backend.worker import schedule, timetable
 from backend.worker.schedule import Scheduler
 from backend.worker.stopping import StopSignal
 from tests.patience import LONG
@@ -177,6 +177,29 @@ def test_runs_are_noted_for_everybody_to_read(world: World, monkeypatch: pytest.
     (row,) = world.sql.as_service("list_scheduled_jobs")
     assert (row["last_error"], row["failures_in_a_row"]) == ("unavailable: Not now.", 1)
     assert row["runs"] > 10 and row["failures"] == 1
+
+
+def test_what_fails_need_not_wait_for_its_next_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daily job that met an outage of seconds is done soon after, and then again in a day."""
+    monkeypatch.setattr(timetable, "RETRY_SECONDS", 0.05)
+    ran = counting(world, monkeypatch, ("daily", 86_400), ("tick", 0.1))
+    last_run(world, "daily", hours=1)
+    with schedulers(world, 1) as (only,):
+        eventually(lambda: "tick" in ran)
+        daily = only.scheduler._jobs[0]
+        works = daily.run
+
+        def fails_twice(deps: object) -> object:
+            if daily.failures_in_a_row < 2:
+                raise Unavailable("Not now.")
+            return works(only.scheduler._deps)
+
+        daily.run = fails_twice
+        daily.due_at = 0
+        eventually(lambda: "daily" in ran)
+        ticks = ran.count("tick")
+        eventually(lambda: ran.count("tick") > ticks + 3)
+    assert ran.count("daily") == 1
 
 
 def test_a_scheduler_that_cannot_plan_waits_for_the_database(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
