@@ -11,6 +11,8 @@ from backend.config import Settings, load_settings
 from backend.deps import Deps, build_deps
 from backend.logs import configure_logging
 from backend.web import (
+    adjustments,
+    audit,
     batches,
     billing,
     billing_admin,
@@ -31,8 +33,10 @@ from backend.web import (
     queues,
     receipts,
     requests,
+    roles,
     security,
     subscriptions,
+    users,
     webhooks,
 )
 from backend.web.auth import ADMINS, admin, ops, public, support, user
@@ -64,6 +68,10 @@ ROUTES = (
     (billing_admin.events, support),
     (billing_admin.bp, admin),
     (promotions_admin.bp, admin),
+    (users.bp, support),
+    (adjustments.bp, support),
+    (audit.bp, admin),
+    (roles.bp, admin),
 )
 
 

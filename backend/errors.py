@@ -1,10 +1,7 @@
-"""Every refusal of Scrip: one small class per code, and the translation of a database refusal into one."""
+"""Every refusal of Scrip: one small class per code. What the database refuses becomes one of them in refusals.py."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
 from typing import Any
 
 
@@ -60,6 +57,24 @@ class FeatureDisabled(AppError):
     """This feature is switched off at the moment."""
 
     code, status = "feature_disabled", 403
+
+
+class LimitExceeded(AppError):
+    """This is more than your role may do."""
+
+    code, status = "limit_exceeded", 403
+
+
+class UserSuspended(AppError):
+    """This account is suspended."""
+
+    code, status = "user_suspended", 403
+
+
+class SelfApproval(AppError):
+    """You asked for this yourself: somebody else must approve it."""
+
+    code, status = "self_approval", 403
 
 
 class NotFound(AppError):
@@ -128,6 +143,12 @@ class EventNotFound(AppError):
     code, status = "event_not_found", 404
 
 
+class AdjustmentNotFound(AppError):
+    """There is no such adjustment."""
+
+    code, status = "adjustment_not_found", 404
+
+
 class UserNotFound(AppError):
     """There is no such user."""
 
@@ -150,6 +171,12 @@ class InvalidState(AppError):
     """This can't be done in its present state."""
 
     code, status = "invalid_state", 409
+
+
+class LastOwner(AppError):
+    """This is the last owner: make somebody else an owner first."""
+
+    code, status = "last_owner", 409
 
 
 class PromoCodeRedeemed(AppError):
@@ -194,6 +221,12 @@ class Unavailable(AppError):
     code, status = "unavailable", 503
 
 
+class Misconfigured(AppError):
+    """This installation is set up wrongly: its operators must mend it."""
+
+    code, status = "misconfigured", 503
+
+
 class PaymentsNotConfigured(AppError):
     """Payments are not set up here."""
 
@@ -207,40 +240,3 @@ class ProviderNotConfigured(AppError):
 
 
 BY_CODE: dict[str, type[AppError]] = {kind.code: kind for kind in AppError.__subclasses__()}
-
-# A real conflict between two transactions: running the whole call again is the answer to it.
-CONFLICTS = ("40001", "40P01")
-# Connection lost, resources used up, operator intervened or timed out, lock not had in time, database read-only
-# (a hosted project does that when its disk is full), and PostgREST or the gateway before it saying the same.
-_OUTAGE = re.compile(r"08...|53...|57...|55P03|25006|PGRST00[0-3]|429|50[234]|52\d|530")
-_BAD_TOKEN = re.compile(r"PGRST30[123]")
-_REFUSAL = re.compile(r"PT4\d\d")
-
-
-def from_sql(state: str | None, message: str | None, detail: object = None, hint: str | None = None) -> AppError:
-    """Return the error that a database refusal means; what nobody foresaw becomes Internal."""
-    state, message = state or "", message or ""
-    if message == Internal.code:  # its detail and hint are for us
-        return Internal()
-    if state.startswith("PT") and message in BY_CODE:
-        return BY_CODE[message](hint, **_details(detail))
-    if _REFUSAL.fullmatch(state) and re.fullmatch(r"[a-z_]+", message):
-        return _newer_refusal(message, int(state[2:]), hint, _details(detail))
-    if state in CONFLICTS or _OUTAGE.fullmatch(state):
-        return Unavailable()
-    return Unauthenticated() if _BAD_TOKEN.fullmatch(state) else Internal()
-
-
-def _details(detail: object) -> dict[str, Any]:
-    try:
-        found = json.loads(detail) if isinstance(detail, str) else detail
-    except ValueError:
-        return {}
-    return {str(key): value for key, value in found.items()} if isinstance(found, Mapping) else {}
-
-
-def _newer_refusal(code: str, status: int, hint: str | None, details: dict[str, Any]) -> AppError:
-    """Return a refusal that a newer schema knows and this release does not: it stays a refusal, never a 500."""
-    refusal = AppError(hint, **details)
-    refusal.code, refusal.status = code, status
-    return refusal

@@ -139,10 +139,24 @@ class Sql:
                 [role, json.dumps(claims)],
             )
             rows = [row[0] for row in self.connection.execute(*self.statement(function, arguments)).fetchall()]
+            status = self.one("select nullif(current_setting('response.status', true), '')")
             self.connection.execute(
-                "select set_config('role', 'postgres', true), set_config('request.jwt.claims', '', true)"
+                "select set_config('role', 'postgres', true), set_config('request.jwt.claims', '', true),"
+                " set_config('response.status', '', true)"
             )
-            return rows
+        if status:
+            self._refuse(rows[0])
+        return rows
+
+    def _refuse(self, body: Json) -> None:
+        """An operation that refuses as data, so that its audit row stays, is a refusal to whoever called it."""
+        parts = {"errcode": "code", "message": "message", "detail": "details", "hint": "hint"}
+        given = sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.SQL(name), sql.Literal(body[key])) for name, key in parts.items() if body[key]
+        )
+        block = sql.SQL("begin raise exception using {}; end").format(given)
+        with self.connection.transaction():
+            self.connection.execute(sql.SQL("do {}").format(sql.Literal(block.as_string(self.connection))))
 
 
 def _parameter(value: Json) -> Json:

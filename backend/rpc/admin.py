@@ -10,9 +10,9 @@ from backend.rpc.client import Caller
 Json = dict[str, Any]
 
 
-def admin_check_role(caller: Caller, *, role: str) -> str:
-    """Return the role that the user has now; Forbidden when it is below this one."""
-    return str(caller.call("admin_check_role", p_role=role))
+def admin_check_role(caller: Caller, *, role: str, request: str | None = None) -> str:
+    """Return the role that the user has now; Forbidden when it is below this one, and `request` is written down."""
+    return str(caller.call("admin_check_role", p_role=role, p_request=request))
 
 
 def admin_get_balance_at(caller: Caller, *, user_id: UUID | str, at: str) -> Json:

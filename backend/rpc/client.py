@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,8 +12,9 @@ import structlog
 from postgrest import APIError, SyncPostgrestClient
 
 from backend.config import LOOPBACK, Settings
-from backend.errors import CONFLICTS, AppError, Internal, Unavailable, from_sql
+from backend.errors import AppError, Internal, Misconfigured, Unavailable
 from backend.metrics import saw_rpc
+from backend.refusals import CONFLICTS, from_sql
 from backend.trust import TRUSTED
 
 log = structlog.get_logger(__name__)
@@ -20,6 +22,7 @@ log = structlog.get_logger(__name__)
 # A kept-alive connection that the other side had just closed. Sending again is safe: an operation is one transaction,
 # and once-only by its key, its attempt number or its state.
 _DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+DOCTOR = "Run scripts/doctor.py with the variables of this server."
 _GATEWAY_DOWN = {502, 503, 504, *range(520, 531)}
 
 
@@ -30,7 +33,7 @@ def connect(settings: Settings, *, seconds: float = 10) -> httpx.Client:
         verify=TRUSTED,
         timeout=httpx.Timeout(seconds, connect=min(seconds, 3), pool=min(seconds, 5)),
         limits=httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=20),
-        event_hooks={"response": [_refuse_outage]},
+        event_hooks={"response": [_refuse_outage, partial(_refuse_key, settings)]},
         trust_env=urlsplit(settings.supabase_url).hostname not in LOOPBACK,
     )
 
@@ -42,6 +45,25 @@ def _refuse_outage(response: httpx.Response) -> None:
         raise Unavailable
 
 
+def _refuse_key(settings: Settings, response: httpx.Response) -> None:
+    # The gateway's own 401 names no code: our key is wrong. PostgREST's does: the caller has not the right.
+    if response.status_code != 401 or {"code", "error", "statusCode"} & set(_json(response)):
+        return
+    secret = response.request.headers.get("apikey") == settings.secret_key.get_secret_value()
+    name = "SUPABASE_SECRET_KEY" if secret else "SUPABASE_PUBLISHABLE_KEY"
+    log.error("platform_key_refused", variable=name, path=response.url.path)
+    raise Misconfigured(f"The project does not accept {name} of this server.", variable=name, mend=DOCTOR)
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    response.read()
+    try:
+        found = response.json()
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 class Rpc:
     """Makes callers; holds the keys and the connections of this process."""
 
@@ -51,13 +73,13 @@ class Rpc:
         self._secret = settings.secret_key.get_secret_value()
         self._http = http or connect(settings)
 
-    def as_user(self, token: str) -> Caller:
-        """Return a caller that acts as the owner of this access token."""
-        return Caller(self._url, self._http, self._publishable, token)
+    def as_user(self, token: str, client_ip: str | None = None) -> Caller:
+        """Return a caller that acts as the owner of this access token; the audit log is told where it comes from."""
+        return Caller(self._url, self._http, self._publishable, token, client_ip=client_ip)
 
     def as_service(self) -> Caller:
         """Return a caller that may run service operations."""
-        return Caller(self._url, self._http, self._secret, self._secret)
+        return Caller(self._url, self._http, self._secret, self._secret, service=True)
 
     def as_anon(self) -> Caller:
         """Return a caller without a user."""
@@ -67,9 +89,13 @@ class Rpc:
 class Caller:
     """One identity towards the database."""
 
-    def __init__(self, url: str, http: httpx.Client, key: str, token: str) -> None:
-        self._url, self._http = url, http
+    def __init__(
+        self, url: str, http: httpx.Client, key: str, token: str, *, service: bool = False, client_ip: str | None = None
+    ) -> None:
+        self._url, self._http, self._service = url, http, service
         self._headers = {"apikey": key, "Authorization": f"Bearer {token}"}
+        if client_ip:
+            self._headers["X-Client-Ip"] = client_ip
 
     def call(self, function: str, /, **args: Any) -> Any:
         """Run a SQL operation by name and return its JSON; a refusal becomes the AppError of its code."""
@@ -90,7 +116,7 @@ class Caller:
         except APIError as error:
             if error.code in CONFLICTS:
                 return self._again(function, args)
-            raise _refusal(function, error) from error
+            raise self._refusal(function, error) from error
         except httpx.RequestError as error:
             raise _unreachable(function, error) from error
 
@@ -98,7 +124,7 @@ class Caller:
         try:
             return self._send(function, args)
         except APIError as error:
-            raise _refusal(function, error) from error
+            raise self._refusal(function, error) from error
         except httpx.RequestError as error:
             raise _unreachable(function, error) from error
 
@@ -109,12 +135,15 @@ class Caller:
         rest = SyncPostgrestClient(self._url, headers=headers, http_client=self._http, retry_enabled=False)
         return rest.rpc(function, args).execute().data
 
-
-def _refusal(function: str, error: APIError) -> AppError:
-    refusal = from_sql(error.code, error.message, error.details, error.hint)
-    if isinstance(refusal, Internal):
-        log.error("rpc_failed", operation=function, sqlstate=error.code, reason=error.message, detail=error.details)
-    return refusal
+    def _refusal(self, function: str, error: APIError) -> AppError:
+        if self._service and error.code == "42501":
+            log.error("secret_key_without_rights", operation=function)
+            name = "SUPABASE_SECRET_KEY"
+            return Misconfigured(f"{name} of this server has no secret key's rights.", variable=name, mend=DOCTOR)
+        refusal = from_sql(error.code, error.message, error.details, error.hint)
+        if isinstance(refusal, Internal):
+            log.error("rpc_failed", operation=function, sqlstate=error.code, reason=error.message, detail=error.details)
+        return refusal
 
 
 def _unreachable(function: str, error: httpx.RequestError) -> Unavailable:

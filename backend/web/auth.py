@@ -48,7 +48,7 @@ def _role(needed: str) -> Callable[[], None]:
         if request.method == "OPTIONS":
             return
         count()  # before the database is asked, so that nobody can make it work by guessing
-        admin_check_role(current_caller(), role=needed)
+        admin_check_role(current_caller(), role=needed, request=f"{request.method} {request.path}")
 
     return guard
 
@@ -96,7 +96,7 @@ def current_user() -> User:
 
 def current_caller() -> Caller:
     """Return the way to the database that acts as the signed-in user."""
-    return deps().rpc.as_user(current_user().token)
+    return deps().rpc.as_user(current_user().token, client_ip=request.remote_addr)
 
 
 def _bearer() -> str:

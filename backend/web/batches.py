@@ -16,6 +16,7 @@ from backend.errors import (
     ModelNotFound,
     ProviderNotConfigured,
     UserNotFound,
+    UserSuspended,
 )
 from backend.rpc import batches as rpc
 from backend.web.auth import current_caller
@@ -35,6 +36,7 @@ SPENT = {"Location": "Where to follow it.", "Idempotency-Key": "The key of this 
     responses=user_answers(
         Batch,
         InsufficientCredits,
+        UserSuspended,
         ModelNotFound,
         ProviderNotConfigured,
         UserNotFound,
@@ -79,7 +81,7 @@ def cancel(path: BatchPath) -> dict[str, Any]:
 @bp.post(
     "/<batch_id>/retry",
     responses=user_answers(
-        Batch, BatchNotFound, InsufficientCredits, ModelNotFound, UserNotFound, status=202, headers=SPENT
+        Batch, BatchNotFound, InsufficientCredits, UserSuspended, ModelNotFound, UserNotFound, status=202, headers=SPENT
     ),
 )
 def retry(path: BatchPath, header: SpendHeaders) -> tuple[dict[str, Any], int, dict[str, str]]:

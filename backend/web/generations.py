@@ -16,6 +16,7 @@ from backend.errors import (
     ModelNotFound,
     ProviderNotConfigured,
     UserNotFound,
+    UserSuspended,
 )
 from backend.rpc import generations as rpc
 from backend.web.auth import current_caller
@@ -47,6 +48,7 @@ def quote(body: QuoteRequest) -> dict[str, Any]:
     responses=user_answers(
         Generation,
         InsufficientCredits,
+        UserSuspended,
         ModelNotFound,
         ProviderNotConfigured,
         UserNotFound,

@@ -8,7 +8,7 @@ from typing import Literal
 
 import structlog
 
-from backend.errors import Unavailable
+from backend.errors import Misconfigured, Unavailable
 from backend.rpc.platform import get_schema_version
 from backend.rpc.scheduler import list_scheduled_jobs
 from backend.web.auth import tokens
@@ -67,6 +67,8 @@ def newest_migration() -> str:
 def _check(name: str, part: Callable[[], str | None]) -> str:
     try:
         return part() or "ok"
+    except Misconfigured as error:
+        return error.message
     except Exception as error:  # whatever it is, this part is not ready, and the others are still worth asking
         log.warning("not_ready", part=name, reason=str(error))
         return "not answering"

@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 
 from backend.core import queue_admin
 from backend.errors import NotFound
+from backend.rpc.acts import admin_note_order
+from backend.web.auth import current_caller
 from backend.web.context import deps
 from backend.web.openapi import Answer, admin_answers, blueprint
 
@@ -125,22 +127,30 @@ def failed(query: Page) -> dict[str, Any]:
 @bp.post("/failed/<job>/requeue", responses=admin_answers(Requeued, NotFound))
 def requeue(path: JobPath) -> dict[str, Any]:
     """Put a broken job before the workers again."""
+    _note("requeue_job", path.job)
     return {"job": path.job, "state": queue_admin.requeue(deps(), path.job)}
 
 
 @bp.post("/<queue>/pause", responses=admin_answers(Paused, NotFound))
 def pause(path: QueuePath) -> dict[str, Any]:
     """Let no worker take from a queue; running jobs go on, waiting generations keep their credits held."""
+    _note("pause_queue", path.queue)
     return queue_admin.pause(deps(), path.queue)
 
 
 @bp.post("/<queue>/resume", responses=admin_answers(Paused, NotFound))
 def resume(path: QueuePath) -> dict[str, Any]:
     """Let workers take from a queue again."""
+    _note("resume_queue", path.queue)
     return queue_admin.resume(deps(), path.queue)
 
 
 @bp.post("/workers/<name>/drain", responses=admin_answers(Draining, NotFound))
 def drain(path: WorkerPath) -> dict[str, Any]:
     """Let a worker finish its job and exit; whatever supervises it may start a new one."""
+    _note("drain_worker", path.name)
     return queue_admin.drain(deps(), path.name)
+
+
+def _note(order: str, subject: str) -> None:
+    admin_note_order(current_caller(), order=order, subject=subject)

@@ -49,6 +49,8 @@ class Tokens:
         """Return the token's user, or raise Unauthenticated; an outage of the key server is Unavailable."""
         try:
             return _user(token, self._claims(token))
+        except jwt.ExpiredSignatureError as error:
+            raise Unauthenticated("The access token has expired: refresh it.", reason="expired") from error
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             log.info("token_refused", reason=type(error).__name__)
             raise Unauthenticated from error

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from scripts.diagnosis import (
     access,
+    admins,
     billing,
     books,
     clocks,
@@ -79,7 +80,7 @@ def checks_for(patient: Patient) -> list[Check]:
     of_database = database.CHECKS if patient.database_url else database.CHECKS_BY_REST
     return [
         *(*variables.CHECKS, *project.CHECKS, *tokens.CHECKS, *providers.CHECKS),
-        *(*of_database, *access.CHECKS, *books.CHECKS, *billing.CHECKS),
+        *(*of_database, *access.CHECKS, *books.CHECKS, *billing.CHECKS, *admins.CHECKS),
         *(*queue.CHECKS, *watch.CHECKS, *clocks.CHECKS),
     ]
 

@@ -127,6 +127,8 @@ def sound_clinic(postgres: Postgres, template: str, folder: Path) -> Iterator[Cl
         secrets = [keys.secret_key, keys.service_role_key, keys.jwt_secret, valkey.password, postgres.password]
         secrets += FAL_KEYS
         user_id = world.new_user().id
+        owner = [world.new_user().id]
+        world.connection.execute("insert into private.user_roles values (%s, 'owner')", owner)
         yield Clinic(world, valkey, user_id, postgres.url("clinic", SUPERUSER), secrets)
         world.clear()
         supabase.stop()

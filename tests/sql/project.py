@@ -72,6 +72,13 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """An operation refused as data, so that its audit row stays."""
+
+    sqlstate: str
+
+
+@dataclass(frozen=True)
 class Row:
     """One row of a table, and whose it is."""
 
@@ -112,6 +119,11 @@ def populate(sql: Sql) -> dict[str, Person]:
         user_id = people[name].user_id
         assert user_id
         sql.as_user(user_id, "redeem_promo_code", p_code="welcome", p_idempotency_key="welcome")
+    for name in ("stranger", "user", "support", "admin", "owner"):
+        asked = {"p_user_id": people[name].user_id, "p_amount": 1, "p_reason": "test", "p_idempotency_key": name}
+        sql.as_user(admin, "admin_adjust_credits", **asked)
+        limit = {"p_user_id": people[name].user_id, "p_concurrency": 9, "p_reason": "test"}
+        sql.as_user(admin, "admin_limit_user", **limit)
     sql.as_service("reconcile_wallets")
     sql.connection.execute(PROVIDER_RESULTS)
     sold = sql.one("select id::text from public.payments where user_id = %s", people["user"].user_id)
@@ -196,7 +208,9 @@ def tried(connection: psycopg.Connection[Any], person: Person, statement: Any, *
     try:
         with acting(connection, person):
             cursor = connection.execute(statement, values)
-            return cursor.fetchall() if cursor.description else cursor.rowcount
+            found = cursor.fetchall() if cursor.description else cursor.rowcount
+            status = connection.execute("select current_setting('response.status', true)").fetchone()
+            return Refused(f"PT{status[0]}") if status and status[0] else found
     except psycopg.Error as error:
         return None if error.sqlstate in REFUSED else error
 

@@ -65,5 +65,17 @@ def test_every_admin_operation_asks_for_the_role(sql: Sql) -> None:
     """Before anything else, in the table of roles: a claim can be an hour old."""
     vaults = names(sql, "p.pronamespace = 'private'::regnamespace and p.proname like 'admin\\_%'")
     assert vaults
+    acting = names(sql, "p.prosrc ~ '^\\s*select private\\.run_act\\(''(support|admin|owner)'', '")
+    assert acting and "private.run_act" in names(
+        sql, "p.prosrc ~ 'perform private\\.require_role\\(p_role\\);\\s+execute'"
+    )
     guarded = names(sql, "p.prosrc ~ '^\\s*(declare[^;]*(;[^;]*)*;)?\\s*begin\\s+perform private\\.require_role\\('")
-    assert vaults - guarded == set()
+    assert vaults - guarded - acting == set()
+
+
+def test_every_act_of_an_admin_is_written_down(sql: Sql) -> None:
+    """What writes goes through run_act; these only read, by helpers that writers use as well."""
+    reading = {f"private.admin_{name}" for name in ("check_role", "get_user", "list_adjustments")}
+    writing = names(sql, "p.pronamespace = 'private'::regnamespace and p.proname ~ '^admin_' and p.provolatile = 'v'")
+    acting = names(sql, "p.prosrc ~ '^\\s*select private\\.run_act\\('")
+    assert writing - acting == reading

@@ -68,6 +68,7 @@ def test_credits_leave_a_wallet_in_few_places_only(sql: Sql) -> None:
     assert callers(sql, r"private\.hold_credits\(") == set(ENTRIES)
     assert callers(sql, r"private\.take_lots\(") == {
         "private.hold_credits", "private.hold_items", "private.settle_reservation", "private.claw_back",
+        "private.apply_adjustment",
     }  # fmt: skip
     assert callers(sql, r"insert into public\.credit_transactions") == {"private.post"}
     assert callers(sql, r"update public\.wallets") == {

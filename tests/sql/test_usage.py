@@ -169,7 +169,8 @@ def test_admins_see_the_balance_of_anybody(sql: Sql, role: str) -> None:
     assert sql.as_user(boss, "admin_get_balance_at", p_user_id=alice, p_at=now)["balance"] == 20
     with refused(404, "user_not_found"):
         sql.as_user(boss, "admin_get_balance_at", p_user_id=uuid.uuid4(), p_at=now)
-    sql.connection.execute("delete from private.user_roles")
+    sql.connection.execute("insert into private.user_roles values (%s, 'owner')", [alice])
+    sql.connection.execute("delete from private.user_roles where user_id = %s", [boss])
     with refused(403, "forbidden") as data:
         sql.as_user(boss, "admin_get_balance_at", p_user_id=alice, p_at=now)
     assert data == {"required": "support"}
@@ -180,7 +181,7 @@ def test_a_higher_role_suffices_and_a_lower_one_does_not(sql: Sql) -> None:
     user = sql.new_user()
 
     def allowed(role: str) -> set[str]:
-        sql.connection.execute("delete from private.user_roles")
+        sql.connection.execute("delete from private.user_roles where user_id = %s", [user])
         sql.connection.execute("insert into private.user_roles (user_id, role) values (%s, %s)", [user, role])
         query = "select set_config('request.jwt.claims', json_build_object('sub', %s::text)::text, true)"
         sql.connection.execute(query, [user])

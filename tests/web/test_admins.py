@@ -32,7 +32,8 @@ def with_doors(app: Flask) -> Flask:
 
 
 def make(world: World, person: Person, role: str | None) -> Person:
-    """Give somebody a role, or take it away."""
+    """Give somebody a role, or take it away; somebody else is an owner too, as the last one stays."""
+    world.connection.execute("insert into private.user_roles values (%s, 'owner')", [world.new_user().id])
     world.connection.execute("delete from private.user_roles where user_id = %s", [person.id])
     if role:
         world.connection.execute("insert into private.user_roles values (%s, %s)", [person.id, role])

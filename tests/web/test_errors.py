@@ -13,7 +13,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from backend.app import create_app
-from backend.errors import BY_CODE, AppError, Internal, Unauthenticated, Unavailable, from_sql
+from backend.errors import BY_CODE, AppError, Internal, Unauthenticated, Unavailable
+from backend.refusals import from_sql
 from tests.web.conftest import NOWHERE, settings_for
 
 FUNCTIONS = Path(__file__).parents[2] / "supabase" / "functions_sql"
@@ -22,7 +23,13 @@ REFUSES = re.compile(r"\b([a-z_]+) (\d{3})\b")
 
 # Said by Python alone, because the database is not asked, can't be, or is not where it is decided.
 OF_PYTHON = {"not_found", "method_not_allowed", "payload_too_large", "rate_limited", "feature_disabled", "unavailable"}
-OF_PYTHON |= {"payment_declined", "payments_not_configured", "invalid_signature", "provider_not_configured"}
+OF_PYTHON |= {
+    "payment_declined",
+    "payments_not_configured",
+    "invalid_signature",
+    "provider_not_configured",
+    "misconfigured",
+}
 
 
 def check_shape(answer: TestResponse, status: int, code: str) -> dict[str, object]:

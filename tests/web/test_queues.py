@@ -69,6 +69,14 @@ def test_only_admins_come_near_it(world: World, alice: Person, role: str | None)
         assert order(alice, path) == 403
 
 
+def test_an_order_is_in_the_audit_log(world: World, ada: Person) -> None:
+    """Written before it is given: also one that comes to nothing."""
+    assert [order(ada, "low/pause"), order(ada, "low/resume"), order(ada, "workers/nobody/drain")] == [200, 200, 404]
+    query = "select request ->> 'order', subject_id from private.audit_log where actor = %s order by id"
+    rows = world.connection.execute(query, [f"user:{ada.id}"]).fetchall()
+    assert rows == [("pause_queue", "low"), ("resume_queue", "low"), ("drain_worker", "nobody")]
+
+
 def test_a_paused_queue_is_left_alone_until_it_is_resumed(world: World, ada: Person, alice: Person) -> None:
     """A worker that waits hears of both at once; a paused generation waits in the database, other queues go on."""
     worker = world.spawn_worker()

@@ -18,6 +18,7 @@ from pydantic import BaseModel, TypeAdapter
 
 import backend.web
 from backend import rpc
+from tests.web.admin_story import ADMIN_SHOWN, act
 from tests.worker.world import World
 
 Json = Any
@@ -74,6 +75,8 @@ SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
     "admin_list_promo_codes": ("PromoCodePage", lambda row: row),
     "admin_deactivate_promo_code": ("PromoCodeVersion", lambda row: row),
     "redeem_promo_code": ("Redemption", lambda row: row),
+    **{name: (model, lambda row: row) for name, model in ADMIN_SHOWN.items()},
+    "admin_list_roles": ("Staff", lambda rows: {"data": rows}),
     "admin_list_stripe_events": ("StripeEventPage", lambda row: row),
     "admin_start_refund": ("Refund", lambda row: row),
     "admin_retry_stripe_event": ("StripeEvent", lambda row: row),
@@ -107,6 +110,7 @@ INTERNAL = {
     "finish_refund", "list_due_refunds", "get_plan_price", "store_plan_price", "look_up_subscription",
     "apply_subscription_state", "list_due_subscriptions", "list_due_auto_topups", "start_auto_topup",
     "choose_payment_method", "fail_auto_topup",
+    "verify_audit_log", "admin_note_order",
 }  # fmt: skip
 
 
@@ -162,6 +166,7 @@ class Story:
         self._promotions()
         self._gifts()
         self._notices()
+        act(self, world)
 
     def call(self, name: str, caller: Any, /, **arguments: Json) -> Json:
         """One call; an operation that does not exist (yet) is an error of the story."""

@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from backend.deps import build_deps
-from backend.errors import InsufficientCredits, Internal, Unauthenticated, Unavailable
+from backend.errors import InsufficientCredits, Internal, Misconfigured, Unauthenticated, Unavailable
 from backend.rpc.client import Rpc
 from backend.rpc.credits import get_credit_balance
 from tests.patience import within
@@ -147,7 +147,7 @@ def test_a_lasting_conflict_is_unavailable(gateway: Gateway, rpc: Rpc, trouble: 
         ((522, b"<html>Connection timed out</html>"), Unavailable),
         ((429, b"slow down"), Unavailable),
         ((404, refused("PGRST202", "no such function")), Internal),
-        ((401, {"message": "Invalid API key"}), Internal),
+        ((401, {"message": "Invalid API key"}), Misconfigured),
         ((500, b"<html>"), Internal),
     ],
     ids=str,

@@ -4,7 +4,7 @@
 -- the batch with its present state.
 -- Guarantees: one lock and one update of the wallet. Items start as the user's slots allow, after the user's single generations.
 -- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · user_not_found 404 · idempotency_key_reused 409 ·
---   model_not_found 404 · invalid_params 422 · insufficient_credits 402
+--   model_not_found 404 · invalid_params 422 · user_suspended 403 · insufficient_credits 402
 create or replace function private.create_batch(p_items jsonb, p_idempotency_key text, p_partial boolean)
 returns jsonb
 language plpgsql

@@ -1,7 +1,7 @@
 -- hold_items(w, b, p_items, p_credits) -> void      called by: create_batch, retry_batch
 -- A hold and a waiting generation for each item, with one statement per table and one update of the wallet. w is locked and current.
 -- The lots are taken once for all; each hold remembers its own part of them, in burn order.
--- Refuses: insufficient_credits 402
+-- Refuses, first match wins: user_suspended 403 · insufficient_credits 402
 create or replace function private.hold_items(w public.wallets, b public.batches, p_items jsonb, p_credits bigint[])
 returns void
 language plpgsql
@@ -13,6 +13,7 @@ declare
   v_lots jsonb;
   v_tidy_after timestamptz;
 begin
+  perform private.check_not_suspended(w.user_id);
   perform private.check_available(w, v_total);
   v_lots := private.take_lots(w.id, v_total);
   with item as materialized (

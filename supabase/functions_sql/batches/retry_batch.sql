@@ -3,7 +3,7 @@
 -- A repeat of the key retries nothing more. Where nothing has failed, nothing is done.
 -- Guarantees: one lock and one update of the wallet; of two retries at once one finds the failed items.
 -- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · batch_not_found 404 · model_not_found 404 ·
---   insufficient_credits 402
+--   user_suspended 403 · insufficient_credits 402
 create or replace function private.retry_batch(p_batch_id uuid, p_idempotency_key text)
 returns jsonb
 language plpgsql

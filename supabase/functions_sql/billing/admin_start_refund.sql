@@ -3,36 +3,35 @@
 -- Guarantees: with those that are on their way never more than was paid. No credit moves here: that happens when Stripe gave the money back.
 -- Refuses, first match wins: unauthenticated 401 · forbidden 403 · invalid_params 422 · payment_not_found 404 ·
 --   idempotency_key_reused 409 · invalid_state 409 · invalid_amount 400
-create or replace function private.admin_start_refund(
-  p_payment_id uuid, p_amount_cents bigint, p_credits bigint, p_reason text, p_idempotency_key text)
+create or replace function private.act_start_refund(p_subject_id text, p_request jsonb)
 returns jsonb
 language plpgsql
-security definer
 set search_path = ''
 as $$
 declare
-  v_actor uuid;
+  p_amount_cents bigint := (p_request ->> 'amount_cents')::bigint;
+  p_credits bigint := (p_request ->> 'credits')::bigint;
+  p_reason text := p_request ->> 'reason';
+  p_idempotency_key text := p_request ->> 'idempotency_key';
   v_digest bytea := private.request_digest('admin_start_refund', jsonb_build_array(p_amount_cents, p_credits, p_reason));
   v_reversed bigint;
   v_amount bigint;
   p public.payments;
   r private.payment_refunds;
 begin
-  perform private.require_role('admin');
-  v_actor := private.require_user();
   perform private.check_idempotency_key(p_idempotency_key);
   if (p_amount_cents is not null and p_credits is not null) or coalesce(char_length(p_reason), 0) not between 1 and 500 then
     raise exception using errcode = 'PT422', message = 'invalid_params', detail = '{"field": "amount_cents"}',
       hint = 'Name an amount or a number of credits, not both, and a reason of at most 500 characters.';
   end if;
-  p := private.lock_payment(p_payment_id);
+  p := private.lock_payment(p_subject_id::uuid);
   select * into r from private.payment_refunds x where x.payment_id = p.id and x.idempotency_key = p_idempotency_key;
   if r.request_digest <> v_digest then
     raise exception using errcode = 'PT409', message = 'idempotency_key_reused', detail = jsonb_build_object('refund_id', r.id)::text,
       hint = 'This idempotency key belongs to another request. Use a new key for a new request.';
   end if;
   if r.id is not null then
-    return private.refund_json(r);
+    return jsonb_build_object('answer', private.refund_json(r), 'repeated', true);
   end if;
   if p.status not in ('paid', 'flagged') or p.payment_intent_id is null or p.disputed_cents > 0 then
     raise exception using errcode = 'PT409', message = 'invalid_state',
@@ -52,10 +51,22 @@ begin
   end if;
   insert into private.payment_refunds (
     payment_id, amount_cents, reason, actor, idempotency_key, request_digest, check_at, created_at)
-  values (p.id, v_amount, p_reason, v_actor, p_idempotency_key, v_digest, private.clock() + interval '1 minute', private.clock())
+  values (p.id, v_amount, p_reason, auth.uid(), p_idempotency_key, v_digest, private.clock() + interval '1 minute', private.clock())
   returning * into r;
-  return private.refund_json(r);
+  return jsonb_build_object('answer', private.refund_json(r), 'before', jsonb_build_object('reversed_cents', v_reversed),
+    'after', jsonb_build_object('reversed_cents', v_reversed + v_amount, 'refund_id', r.id));
 end
+$$;
+
+create or replace function private.admin_start_refund(
+  p_payment_id uuid, p_amount_cents bigint, p_credits bigint, p_reason text, p_idempotency_key text)
+returns jsonb
+language sql
+security definer
+set search_path = ''
+as $$
+  select private.run_act('admin', 'start_refund', 'payment', p_payment_id::text, jsonb_build_object('amount_cents', p_amount_cents,
+    'credits', p_credits, 'reason', p_reason, 'idempotency_key', p_idempotency_key), null);
 $$;
 
 create or replace function public.admin_start_refund(
@@ -67,7 +78,7 @@ as $$
   select private.admin_start_refund(p_payment_id, p_amount_cents, p_credits, p_reason, p_idempotency_key);
 $$;
 
-revoke all on function private.admin_start_refund(uuid, bigint, bigint, text, text),
+revoke all on function private.act_start_refund(text, jsonb), private.admin_start_refund(uuid, bigint, bigint, text, text),
   public.admin_start_refund(uuid, bigint, bigint, text, text) from public, anon, authenticated, service_role;
 grant execute on function private.admin_start_refund(uuid, bigint, bigint, text, text),
   public.admin_start_refund(uuid, bigint, bigint, text, text) to authenticated;

@@ -1,6 +1,6 @@
 -- hold_credits(w, p_amount, ...) -> credit_reservations      called by: reserve_credits, create_generation
 -- Sets credits aside: takes them out of their lots and counts them as held. w is locked and current.
--- Refuses: insufficient_credits 402
+-- Refuses, first match wins: user_suspended 403 · insufficient_credits 402
 create or replace function private.hold_credits(
   w public.wallets, p_amount bigint, p_expires_at timestamptz, p_key text, p_digest bytea, p_reference text, p_late_settle text)
 returns public.credit_reservations
@@ -10,6 +10,7 @@ as $$
 declare
   r public.credit_reservations;
 begin
+  perform private.check_not_suspended(w.user_id);
   perform private.check_available(w, p_amount);
   insert into public.credit_reservations (
     wallet_id, amount, lots, late_settle, expires_at, reference, idempotency_key, request_digest, created_at)

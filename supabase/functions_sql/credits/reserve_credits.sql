@@ -2,7 +2,7 @@
 -- Holds credits for work to come. A repeat of the key answers the first reservation with its present status.
 -- Guarantees: never more than is available, also under parallel calls. One key holds once. When the time is up the credits are free again at once.
 -- Refuses, first match wins: unauthenticated 401 · invalid_amount 400 · invalid_params 422 · user_not_found 404 ·
---   idempotency_key_reused 409 · insufficient_credits 402
+--   idempotency_key_reused 409 · user_suspended 403 · insufficient_credits 402
 create or replace function private.reserve_credits(p_amount bigint, p_idempotency_key text, p_ttl_seconds integer, p_reference text)
 returns public.credit_reservations
 language plpgsql

@@ -3,7 +3,7 @@
 -- When the user has no free slot it waits, and gets one when another of the user's generations ends.
 -- Guarantees: no generation without a hold, no hold without a generation. One key, one generation.
 -- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · user_not_found 404 · idempotency_key_reused 409 ·
---   model_not_found 404 · invalid_params 422 · insufficient_credits 402
+--   model_not_found 404 · invalid_params 422 · user_suspended 403 · insufficient_credits 402
 create or replace function private.create_generation(p_model_id text, p_prompt text, p_params jsonb, p_idempotency_key text)
 returns jsonb
 language plpgsql

@@ -7,7 +7,8 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  return (select s.user_concurrency from private.settings s) - (
+  return coalesce((select c.user_concurrency from private.user_controls c where c.user_id = p_user_id),
+    (select s.user_concurrency from private.settings s)) - (
     select count(*) from public.generations g
     where g.user_id = p_user_id and g.status in ('queued', 'running') and g.dispatch_at is distinct from 'infinity');
 end

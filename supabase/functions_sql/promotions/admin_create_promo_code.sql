@@ -5,16 +5,21 @@
 -- Refuses, first match wins: unauthenticated 401 · forbidden 403 · invalid_amount 400 · invalid_params 422
 drop function if exists public.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean);
 drop function if exists private.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean);
-create or replace function private.admin_create_promo_code(
-  p_code text, p_credits bigint, p_credits_last_days integer, p_valid_from timestamptz, p_valid_until timestamptz,
-  p_max_uses bigint, p_max_uses_per_user integer, p_active boolean, p_bonus_percent integer)
+create or replace function private.act_create_promo_code(p_subject_id text, p_request jsonb)
 returns jsonb
 language plpgsql
-security definer
 set search_path = ''
 as $$
 declare
-  v_code text := upper(btrim(p_code));
+  v_code text := p_subject_id;
+  p_credits bigint := (p_request ->> 'credits')::bigint;
+  p_credits_last_days integer := (p_request ->> 'credits_last_days')::integer;
+  p_valid_from timestamptz := (p_request ->> 'valid_from')::timestamptz;
+  p_valid_until timestamptz := (p_request ->> 'valid_until')::timestamptz;
+  p_max_uses bigint := (p_request ->> 'max_uses')::bigint;
+  p_max_uses_per_user integer := (p_request ->> 'max_uses_per_user')::integer;
+  p_active boolean := (p_request ->> 'active')::boolean;
+  p_bonus_percent integer := (p_request ->> 'bonus_percent')::integer;
   v_field text := case
     when v_code is null or v_code !~ '^[A-Z0-9][A-Z0-9_-]{2,39}$' then 'code'
     when (p_credits is null) = (p_bonus_percent is null) or p_bonus_percent not between 1 and 500 then 'bonus_percent'
@@ -25,9 +30,9 @@ declare
     when p_max_uses_per_user is null or p_max_uses_per_user < 1 then 'max_uses_per_user'
     when p_active is null then 'active'
   end;
+  v_before jsonb;
   v private.promo_code_versions;
 begin
-  perform private.require_role('admin');
   if p_credits is not null then
     perform private.check_amount(p_credits);
   end if;
@@ -39,6 +44,7 @@ begin
   insert into private.promo_codes (code, version, created_at) values (v_code, 1, private.clock()) on conflict do nothing;
   perform private.lock_promo_code(v_code);
   select x.* into v from private.promo_code_versions x where x.code = v_code order by x.version desc limit 1;
+  v_before := case when v.code is not null then to_jsonb(v) end;
   if v.code is null or (v.credits, v.bonus_percent, v.credits_last_days, v.valid_from, v.valid_until, v.max_uses, v.max_uses_per_user, v.active)
     is distinct from (p_credits, p_bonus_percent, p_credits_last_days, p_valid_from, p_valid_until, p_max_uses, p_max_uses_per_user, p_active) then
     insert into private.promo_code_versions (code, version, credits, bonus_percent, credits_last_days, valid_from, valid_until, max_uses,
@@ -48,8 +54,22 @@ begin
     returning * into v;
     update private.promo_codes x set version = v.version where x.code = v_code;
   end if;
-  return private.promo_code_json(v);
+  return jsonb_build_object('answer', private.promo_code_json(v), 'before', v_before, 'after', to_jsonb(v),
+    'repeated', v.version = (v_before ->> 'version')::integer);
 end
+$$;
+
+create or replace function private.admin_create_promo_code(
+  p_code text, p_credits bigint, p_credits_last_days integer, p_valid_from timestamptz, p_valid_until timestamptz,
+  p_max_uses bigint, p_max_uses_per_user integer, p_active boolean, p_bonus_percent integer)
+returns jsonb
+language sql
+security definer
+set search_path = ''
+as $$
+  select private.run_act('admin', 'create_promo_code', 'promo_code', upper(btrim(p_code)), jsonb_build_object(
+    'credits', p_credits, 'credits_last_days', p_credits_last_days, 'valid_from', p_valid_from, 'valid_until', p_valid_until,
+    'max_uses', p_max_uses, 'max_uses_per_user', p_max_uses_per_user, 'active', p_active, 'bonus_percent', p_bonus_percent), null);
 $$;
 
 create or replace function public.admin_create_promo_code(
@@ -66,7 +86,7 @@ begin
 end
 $$;
 
-revoke all on function
+revoke all on function private.act_create_promo_code(text, jsonb),
   private.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean, integer),
   public.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean, integer)
   from public, anon, authenticated, service_role;

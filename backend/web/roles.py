@@ -1,0 +1,27 @@
+"""Who may do what here, decided by owners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backend.errors import LastOwner, UserNotFound, UserSuspended
+from backend.rpc.acts import admin_list_roles, admin_set_role
+from backend.web.admin_schemas import NewRole, RoleChange, Staff, UserPath
+from backend.web.auth import current_caller
+from backend.web.openapi import admin_answers, blueprint
+
+bp = blueprint("roles", __name__, prefix="/api/v1/admin", tag="admin", signed_in=True)
+
+
+@bp.get("/roles", responses=admin_answers(Staff))
+def index() -> dict[str, Any]:
+    """List everybody who has a role."""
+    return {"data": admin_list_roles(current_caller())}
+
+
+@bp.put("/users/<user_id>/role", responses=admin_answers(RoleChange, UserNotFound, LastOwner, UserSuspended))
+def change(path: UserPath, body: NewRole) -> dict[str, Any]:
+    """Give somebody a role, or take it away; it counts at once, whatever a token claims."""
+    return admin_set_role(
+        current_caller(), user_id=str(path.user_id), role=body.role, reason=body.reason, dry_run=body.dry_run
+    )

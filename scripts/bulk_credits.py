@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""Adds credits to many users, or takes them away, from a CSV file.
+
+Its columns: user (id or e-mail), amount, reason, expires_at (may be empty).
+
+    SCRIP_TOKEN=... python scripts/bulk_credits.py grants.csv --url https://api.example.com --dry-run
+    SCRIP_TOKEN=... python scripts/bulk_credits.py grants.csv --url https://api.example.com --report done.csv
+
+SCRIP_TOKEN is the access token of an admin, whose limits hold: what is above them waits for another admin. The whole
+file is read and checked first. Each line is sent under a key of its own, made of the file's content: the same file
+again repeats what was done and adds nothing, so after a break run it again. A dry run looks at each line for itself.
+
+Exit codes: 0 every line went through · 1 some did not, or the file is wrong · 2 misuse.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import os
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+from uuid import UUID
+
+try:
+    import httpx
+except ModuleNotFoundError:
+    sys.exit("httpx is not installed here: use .venv/bin/python scripts/bulk_credits.py (scripts/start makes .venv).")
+
+COLUMNS = ("user", "amount", "reason", "expires_at")
+REPORT = ("line", "user", "user_id", "amount", "outcome", "added", "balance", "adjustment_id", "message")
+ADMIN = "/api/v1/admin"
+PATIENCE = 5  # how often a line is sent again while the server is away or asks to wait
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the file."""
+
+    number: int
+    key: str
+    user: str
+    amount: int
+    reason: str
+    expires_at: str | None
+
+
+class Refused(Exception):
+    """The API refused; the message says why."""
+
+
+def read(text: str) -> tuple[list[Line], list[str]]:
+    """Return the lines of a file, and what is wrong with it."""
+    rows = csv.DictReader(text.splitlines())
+    if tuple(rows.fieldnames or ()) not in (COLUMNS, COLUMNS[:3]):
+        return [], [f"line 1: the columns must be {','.join(COLUMNS)}"]
+    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+    lines, problems = [], []
+    for row in rows:
+        try:
+            lines.append(_line(rows.line_num, digest, row))
+        except ValueError as error:
+            problems.append(f"line {rows.line_num}: {error}")
+    return lines, problems
+
+
+def _line(number: int, digest: str, row: dict[str, Any]) -> Line:
+    if None in row or None in [row[name] for name in COLUMNS[:3]]:
+        raise ValueError(f"{len(COLUMNS)} columns are expected")
+    user, amount, reason = (row[name].strip() for name in COLUMNS[:3])
+    expires_at = (row.get("expires_at") or "").strip() or None
+    if not re.fullmatch(r"[0-9a-fA-F-]{36}|[^@\s]+@[^@\s]+", user):
+        raise ValueError(f"{user!r} is neither an id nor an e-mail address")
+    if not re.fullmatch(r"[+-]?\d{1,10}", amount) or not int(amount):
+        raise ValueError(f"{amount!r} is no amount: a whole number, below zero to take away")
+    if not reason:
+        raise ValueError("the reason is missing")
+    if expires_at and datetime.fromisoformat(expires_at).tzinfo is None:
+        raise ValueError(f"{expires_at!r} has no zone: write 2027-01-01T00:00:00Z")
+    return Line(number, f"bulk:{digest}:{number}", user, int(amount), reason, expires_at)
+
+
+def run(client: httpx.Client, lines: Iterable[Line], *, dry_run: bool) -> Iterator[dict[str, Any]]:
+    """Send line by line; yield what became of each."""
+    for line in lines:
+        outcome: dict[str, Any] = {"line": line.number, "user": line.user, "amount": line.amount}
+        try:
+            user_id = _find(client, line.user)
+            made = _adjust(client, line, user_id, dry_run=dry_run)
+            shown = {name: made[name] for name in ("added", "balance")}
+            yield outcome | shown | {"user_id": user_id, "outcome": made["status"], "adjustment_id": made["id"]}
+        except Refused as error:
+            yield outcome | {"outcome": "refused", "message": str(error)}
+
+
+def _find(client: httpx.Client, user: str) -> str:
+    if "@" not in user:
+        return str(_uuid(user))
+    found = _ask(client, "GET", f"{ADMIN}/users", params={"q": user, "limit": 200})["data"]
+    ids: list[str] = [row["id"] for row in found if (row["email"] or "").lower() == user.lower()]
+    if len(ids) != 1:
+        raise Refused("nobody has this e-mail address" if not ids else "several users have this e-mail address")
+    return ids[0]
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Refused("this is no id") from error
+
+
+def _adjust(client: httpx.Client, line: Line, user_id: str, *, dry_run: bool) -> dict[str, Any]:
+    body = {"amount": line.amount, "reason": line.reason, "expires_at": line.expires_at, "dry_run": dry_run}
+    headers = {"Idempotency-Key": line.key}
+    return _ask(client, "POST", f"{ADMIN}/users/{user_id}/credits", json=body, headers=headers)
+
+
+def _ask(client: httpx.Client, method: str, path: str, **options: Any) -> dict[str, Any]:
+    for _ in range(PATIENCE):
+        try:
+            answer = client.request(method, path, **options)
+        except httpx.TransportError as error:
+            message, wait = f"the server can't be reached: {error}", 2.0
+        else:
+            if answer.is_success:
+                found: dict[str, Any] = answer.json()
+                return found
+            message, wait = _why(answer), float(answer.headers.get("Retry-After", 2))
+            if answer.status_code not in (429, 503):
+                break
+        time.sleep(min(wait, 60))
+    raise Refused(message)
+
+
+def _why(answer: httpx.Response) -> str:
+    try:
+        error = answer.json()["error"]
+        return f"{answer.status_code} {error['code']}: {error['message']}"
+    except (ValueError, KeyError, TypeError):
+        return f"{answer.status_code} {answer.text[:200]}"
+
+
+def main(arguments: list[str] | None = None, transport: httpx.BaseTransport | None = None) -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--url", required=True, help="the address of the API")
+    parser.add_argument("--dry-run", action="store_true", help="only tell what would be")
+    parser.add_argument("--report", type=Path, help="write what became of each line here, as CSV")
+    given = parser.parse_args(arguments)
+    token = os.environ.get("SCRIP_TOKEN", "").strip()
+    if not token:
+        parser.error("set SCRIP_TOKEN to the access token of an admin")
+    lines, problems = read(given.file.read_text("utf-8-sig"))
+    if problems:
+        print("Nothing was sent:", *problems, sep="\n  ", file=sys.stderr)
+        return 1
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=given.url, headers=headers, timeout=30, transport=transport) as client:
+        outcomes = list(_shown(run(client, lines, dry_run=given.dry_run), len(lines)))
+    if given.report:
+        with given.report.open("w", newline="", encoding="utf-8") as file:
+            _write(file, outcomes)
+    counts = Counter(one["outcome"] for one in outcomes)
+    added = sum(one.get("added", 0) for one in outcomes)
+    print(("dry run: " if given.dry_run else "") + f"{len(lines)} lines, {dict(counts)}, {added:+d} credits")
+    return 1 if counts["refused"] else 0
+
+
+def _shown(outcomes: Iterable[dict[str, Any]], total: int) -> Iterator[dict[str, Any]]:
+    for number, one in enumerate(outcomes, 1):
+        result = one.get("message") or f"{one['added']:+d}, balance {one['balance']}"
+        print(f"[{number}/{total}] line {one['line']} {one['user']}: {one['outcome']} {result}", flush=True)
+        yield one
+
+
+def _write(file: TextIO, outcomes: Iterable[dict[str, Any]]) -> None:
+    writer = csv.DictWriter(file, REPORT)
+    writer.writeheader()
+    writer.writerows(outcomes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""The doctor sees whether admins can do their work."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scripts.doctors import Clinic, blamed
+
+OFF = "alter table private.user_roles disable trigger user_roles_keep_an_owner"
+ON = "alter table private.user_roles enable trigger user_roles_keep_an_owner"
+
+
+def test_a_project_without_an_owner_is_named(clinic: Clinic) -> None:
+    """And the dry run, which needs one, blames nobody else."""
+    demote = f"{OFF}; update private.user_roles set role = 'admin' where role = 'owner'; {ON}"
+    promote = "update private.user_roles set role = 'owner' where role = 'admin'"
+    with clinic.broken(demote, promote):
+        assert blamed(clinic.examine()) == {"owner": ["nobody is an owner, so nobody can give roles"]}
+
+
+@pytest.mark.parametrize(
+    ("harm", "mend", "cause"),
+    [
+        (
+            "update private.role_limits set ceiling = 0, per_act = 0 where role = 'owner'",
+            "update private.role_limits set ceiling = 10000000, per_act = 10000 where role = 'owner'",
+            "was refused: Your role may adjust at most 0 credits",
+        ),
+        (
+            "alter table private.credit_adjustments add constraint c check (amount > 7)",
+            "alter table private.credit_adjustments drop constraint c",
+            "failed: new row for relation",
+        ),
+    ],
+)
+def test_credits_that_can_not_be_added_are_named(clinic: Clinic, harm: str, mend: str, cause: str) -> None:
+    """Before an admin finds out."""
+    with clinic.broken(harm, mend):  # type: ignore[arg-type]
+        [said] = blamed(clinic.examine())["adjustment"]
+        assert cause in said
+
+
+def test_a_changed_row_of_the_audit_log_is_named(clinic: Clinic) -> None:
+    """Which row, and how."""
+    clinic.world.connection.execute("select private.audit('system:test', null, 'test', 'test', null, '{}')")
+    off = "alter table private.audit_log disable trigger audit_log_is_append_only"
+    on = "alter table private.audit_log enable trigger audit_log_is_append_only"
+    harm = f"{off}; update private.audit_log set act = 'other' where act = 'test'; {on}"
+    with clinic.broken(harm, f"{off}; update private.audit_log set act = 'test' where act = 'other'; {on}"):
+        assert blamed(clinic.examine()) == {"audit log": ["row_changed: row 1"]}

@@ -1,0 +1,56 @@
+"""What admins do, called as they call it; test_rows.py looks at what came back."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from backend.errors import Forbidden
+from backend.rpc.acts import admin_set_role
+from tests.worker.world import World
+
+# What each of them answers, as it is shown.
+ADMIN_SHOWN = {
+    "admin_adjust_credits": "Adjustment",
+    "admin_decide_adjustment": "Adjustment",
+    "admin_list_adjustments": "AdjustmentPage",
+    "admin_set_role": "RoleChange",
+    "admin_list_users": "UserPage",
+    "admin_get_user": "UserDetail",
+    "admin_suspend_user": "Suspension",
+    "admin_limit_user": "UserLimits",
+    "admin_list_audit_log": "AuditPage",
+}
+
+
+def act(story: Any, world: World) -> None:
+    """Each operation of admins, and each kind of row in the audit log."""
+    owner, admin, user = world.new_user(), story.admin.caller, {"user_id": story.user.id}
+    world.connection.execute("insert into private.user_roles values (%s, 'owner')", [owner.id])
+    later = datetime.now(UTC).replace(year=2100).isoformat()
+    ask = {**user, "reason": "test"}
+    story.call("admin_adjust_credits", admin, **ask, amount=9, idempotency_key=uuid.uuid4().hex, expires_at=later)
+    story.call("admin_adjust_credits", admin, **ask, amount=-5, idempotency_key=uuid.uuid4().hex, dry_run=True)
+    for approve in (True, False):
+        made = story.call("admin_adjust_credits", admin, **ask, amount=2000, idempotency_key=uuid.uuid4().hex)
+        decision = {"adjustment_id": made["id"], "approve": approve, "reason": "test"}
+        story.call("admin_decide_adjustment", owner.caller, **decision)
+    story.call("admin_adjust_credits", admin, **ask, amount=-2000, idempotency_key=uuid.uuid4().hex)
+    story.call("admin_list_adjustments", admin, before=made["id"], limit=1, **user)
+    for role in ("support", None):
+        story.call("admin_set_role", owner.caller, **ask, role=role)
+    with pytest.raises(Forbidden):
+        admin_set_role(story.user.caller, **ask, role="owner")
+    story.call("admin_list_roles", admin)
+    for slots in (9, None):
+        story.call("admin_limit_user", admin, **ask, concurrency=slots)
+    for suspended in (True, False):
+        story.call("admin_suspend_user", admin, **ask, suspended=suspended)
+    story.call("admin_list_users", admin, query="example.test", suspended=False, limit=2)
+    story.call("admin_list_audit_log", admin)
+    story.call("verify_audit_log", story.service)
+    story.call("admin_note_order", admin, order="pause_queue", subject="low")
+    story.call("admin_get_user", story.boss.caller, user_id=story.user.id)
