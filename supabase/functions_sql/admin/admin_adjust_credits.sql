@@ -27,9 +27,7 @@ begin
   v_limits := private.lock_limits();
   select * into a from private.credit_adjustments x where x.requested_by = auth.uid() and x.idempotency_key = v_key;
   if a.request_digest <> v_digest then
-    raise exception using errcode = 'PT409', message = 'idempotency_key_reused',
-      detail = jsonb_build_object('idempotency_key', v_key, 'adjustment_id', a.id)::text,
-      hint = 'This idempotency key belongs to another request. Use a new key for a new request.';
+    perform private.refuse_reused_key(v_key, jsonb_build_object('adjustment_id', a.id));
   end if;
   if a.id is not null then
     return jsonb_build_object('answer', private.adjustment_json(a), 'repeated', true);

@@ -31,9 +31,7 @@ begin
   select * into b from public.batches x where x.user_id = v_user_id and x.idempotency_key = p_idempotency_key;
   if found then
     if b.request_digest <> v_digest then
-      raise exception using errcode = 'PT409', message = 'idempotency_key_reused',
-        detail = jsonb_build_object('idempotency_key', p_idempotency_key, 'batch_id', b.id)::text,
-        hint = 'This idempotency key belongs to another request. Use a new key for a new request.';
+      perform private.refuse_reused_key(p_idempotency_key, jsonb_build_object('batch_id', b.id));
     end if;
     return private.batch_json(b);
   end if;

@@ -9,26 +9,25 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  p_amount_cents bigint := (p_request ->> 'amount_cents')::bigint;
-  p_credits bigint := (p_request ->> 'credits')::bigint;
-  p_reason text := p_request ->> 'reason';
-  p_idempotency_key text := p_request ->> 'idempotency_key';
-  v_digest bytea := private.request_digest('admin_start_refund', jsonb_build_array(p_amount_cents, p_credits, p_reason));
+  v_amount_cents bigint := (p_request ->> 'amount_cents')::bigint;
+  v_credits bigint := (p_request ->> 'credits')::bigint;
+  v_reason text := p_request ->> 'reason';
+  v_idempotency_key text := p_request ->> 'idempotency_key';
+  v_digest bytea := private.request_digest('admin_start_refund', jsonb_build_array(v_amount_cents, v_credits, v_reason));
   v_reversed bigint;
   v_amount bigint;
   p public.payments;
   r private.payment_refunds;
 begin
-  perform private.check_idempotency_key(p_idempotency_key);
-  if (p_amount_cents is not null and p_credits is not null) or coalesce(char_length(p_reason), 0) not between 1 and 500 then
+  perform private.check_idempotency_key(v_idempotency_key);
+  if (v_amount_cents is not null and v_credits is not null) or coalesce(char_length(v_reason), 0) not between 1 and 500 then
     raise exception using errcode = 'PT422', message = 'invalid_params', detail = '{"field": "amount_cents"}',
       hint = 'Name an amount or a number of credits, not both, and a reason of at most 500 characters.';
   end if;
   p := private.lock_payment(p_subject_id::uuid);
-  select * into r from private.payment_refunds x where x.payment_id = p.id and x.idempotency_key = p_idempotency_key;
+  select * into r from private.payment_refunds x where x.payment_id = p.id and x.idempotency_key = v_idempotency_key;
   if r.request_digest <> v_digest then
-    raise exception using errcode = 'PT409', message = 'idempotency_key_reused', detail = jsonb_build_object('refund_id', r.id)::text,
-      hint = 'This idempotency key belongs to another request. Use a new key for a new request.';
+    perform private.refuse_reused_key(v_idempotency_key, jsonb_build_object('refund_id', r.id));
   end if;
   if r.id is not null then
     return jsonb_build_object('answer', private.refund_json(r), 'repeated', true);
@@ -41,17 +40,17 @@ begin
   select p.refunded_cents + coalesce(sum(x.amount_cents), 0) into v_reversed
   from private.payment_refunds x where x.payment_id = p.id and x.status = 'requested';
   v_amount := case
-    when p_credits is null then coalesce(p_amount_cents, p.charged_cents - v_reversed)
-    else private.cents_of_credits(p.credits, p.charged_cents, private.reversed_credits(p.credits, p.charged_cents, v_reversed) + p_credits) - v_reversed
+    when v_credits is null then coalesce(v_amount_cents, p.charged_cents - v_reversed)
+    else private.cents_of_credits(p.credits, p.charged_cents, private.reversed_credits(p.credits, p.charged_cents, v_reversed) + v_credits) - v_reversed
   end;
-  if v_amount is null or v_amount not between 1 and p.charged_cents - v_reversed or p_credits <= 0 then
+  if v_amount is null or v_amount not between 1 and p.charged_cents - v_reversed or v_credits <= 0 then
     raise exception using errcode = 'PT400', message = 'invalid_amount',
       detail = jsonb_build_object('amount_cents', v_amount, 'refundable_cents', p.charged_cents - v_reversed)::text,
       hint = format('At most %s of the smallest unit of %s can still be refunded.', p.charged_cents - v_reversed, upper(p.currency));
   end if;
   insert into private.payment_refunds (
     payment_id, amount_cents, reason, actor, idempotency_key, request_digest, check_at, created_at)
-  values (p.id, v_amount, p_reason, auth.uid(), p_idempotency_key, v_digest, private.clock() + interval '1 minute', private.clock())
+  values (p.id, v_amount, v_reason, auth.uid(), v_idempotency_key, v_digest, private.clock() + interval '1 minute', private.clock())
   returning * into r;
   return jsonb_build_object('answer', private.refund_json(r), 'before', jsonb_build_object('reversed_cents', v_reversed),
     'after', jsonb_build_object('reversed_cents', v_reversed + v_amount, 'refund_id', r.id));

@@ -42,9 +42,7 @@ begin
       hint = 'There is no such package, or it is not sold any more.';
   end if;
   if p.request_digest <> v_digest then
-    raise exception using errcode = 'PT409', message = 'idempotency_key_reused',
-      detail = jsonb_build_object('idempotency_key', p_idempotency_key, 'payment_id', p.id)::text,
-      hint = 'This idempotency key belongs to another request. Use a new key for a new request.';
+    perform private.refuse_reused_key(p_idempotency_key, jsonb_build_object('payment_id', p.id));
   end if;
   if p.status = 'pending' and p.created_at <= v_now - interval '30 minutes' then
     p := private.lock_payment(p.id);

@@ -39,9 +39,7 @@ begin
     select * into strict p from public.payments x where x.wallet_id = v_wallet_id and x.idempotency_key = p_idempotency_key;
   end if;
   if p.request_digest <> v_digest then
-    raise exception using errcode = 'PT409', message = 'idempotency_key_reused',
-      detail = jsonb_build_object('idempotency_key', p_idempotency_key, 'payment_id', p.id)::text,
-      hint = 'This idempotency key belongs to another request. Use a new key for a new request.';
+    perform private.refuse_reused_key(p_idempotency_key, jsonb_build_object('payment_id', p.id));
   end if;
   return private.payment_json(p);
 end

@@ -11,9 +11,7 @@ declare
 begin
   select * into r from public.credit_reservations x where x.wallet_id = p_wallet_id and x.idempotency_key = p_key;
   if r.request_digest <> p_digest then
-    raise exception using errcode = 'PT409', message = 'idempotency_key_reused',
-      detail = jsonb_build_object('idempotency_key', p_key, 'reservation_id', r.id)::text,
-      hint = 'This idempotency key belongs to another request. Use a new key for a new request.';
+    perform private.refuse_reused_key(p_key, jsonb_build_object('reservation_id', r.id));
   end if;
   return r;
 end

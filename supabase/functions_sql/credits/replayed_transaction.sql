@@ -11,9 +11,7 @@ declare
 begin
   select * into t from public.credit_transactions x where x.wallet_id = p_wallet_id and x.idempotency_key = p_key;
   if t.request_digest <> p_digest then
-    raise exception using errcode = 'PT409', message = 'idempotency_key_reused',
-      detail = jsonb_build_object('idempotency_key', p_key, 'transaction_id', t.id)::text,
-      hint = 'This idempotency key belongs to another request. Use a new key for a new request.';
+    perform private.refuse_reused_key(p_key, jsonb_build_object('transaction_id', t.id));
   end if;
   return t;
 end

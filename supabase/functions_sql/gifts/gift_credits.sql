@@ -34,9 +34,7 @@ begin
   w := private.lock_wallet(v_wallet_id);
   select * into g from private.gifts x where x.wallet_id = w.id and x.idempotency_key = p_idempotency_key;
   if g.request_digest <> v_digest then
-    raise exception using errcode = 'PT409', message = 'idempotency_key_reused',
-      detail = jsonb_build_object('idempotency_key', p_idempotency_key)::text,
-      hint = 'This idempotency key belongs to another request. Use a new key for a new request.';
+    perform private.refuse_reused_key(p_idempotency_key);
   end if;
   if g.id is null then
     perform private.check_giver(w, v_user_id, v_email, p_credits);

@@ -12,29 +12,29 @@ set search_path = ''
 as $$
 declare
   v_code text := p_subject_id;
-  p_credits bigint := (p_request ->> 'credits')::bigint;
-  p_credits_last_days integer := (p_request ->> 'credits_last_days')::integer;
-  p_valid_from timestamptz := (p_request ->> 'valid_from')::timestamptz;
-  p_valid_until timestamptz := (p_request ->> 'valid_until')::timestamptz;
-  p_max_uses bigint := (p_request ->> 'max_uses')::bigint;
-  p_max_uses_per_user integer := (p_request ->> 'max_uses_per_user')::integer;
-  p_active boolean := (p_request ->> 'active')::boolean;
-  p_bonus_percent integer := (p_request ->> 'bonus_percent')::integer;
+  v_credits bigint := (p_request ->> 'credits')::bigint;
+  v_credits_last_days integer := (p_request ->> 'credits_last_days')::integer;
+  v_valid_from timestamptz := (p_request ->> 'valid_from')::timestamptz;
+  v_valid_until timestamptz := (p_request ->> 'valid_until')::timestamptz;
+  v_max_uses bigint := (p_request ->> 'max_uses')::bigint;
+  v_max_uses_per_user integer := (p_request ->> 'max_uses_per_user')::integer;
+  v_active boolean := (p_request ->> 'active')::boolean;
+  v_bonus_percent integer := (p_request ->> 'bonus_percent')::integer;
   v_field text := case
     when v_code is null or v_code !~ '^[A-Z0-9][A-Z0-9_-]{2,39}$' then 'code'
-    when (p_credits is null) = (p_bonus_percent is null) or p_bonus_percent not between 1 and 500 then 'bonus_percent'
-    when p_credits_last_days not between 1 and 3650 then 'credits_last_days'
-    when not isfinite(p_valid_from) then 'valid_from'
-    when not isfinite(p_valid_until) or p_valid_from >= p_valid_until then 'valid_until'
-    when p_max_uses < 1 then 'max_uses'
-    when p_max_uses_per_user is null or p_max_uses_per_user < 1 then 'max_uses_per_user'
-    when p_active is null then 'active'
+    when (v_credits is null) = (v_bonus_percent is null) or v_bonus_percent not between 1 and 500 then 'bonus_percent'
+    when v_credits_last_days not between 1 and 3650 then 'credits_last_days'
+    when not isfinite(v_valid_from) then 'valid_from'
+    when not isfinite(v_valid_until) or v_valid_from >= v_valid_until then 'valid_until'
+    when v_max_uses < 1 then 'max_uses'
+    when v_max_uses_per_user is null or v_max_uses_per_user < 1 then 'max_uses_per_user'
+    when v_active is null then 'active'
   end;
   v_before jsonb;
   v private.promo_code_versions;
 begin
-  if p_credits is not null then
-    perform private.check_amount(p_credits);
+  if v_credits is not null then
+    perform private.check_amount(v_credits);
   end if;
   if v_field is not null then
     raise exception using errcode = 'PT422', message = 'invalid_params', detail = jsonb_build_object('field', v_field)::text,
@@ -46,11 +46,11 @@ begin
   select x.* into v from private.promo_code_versions x where x.code = v_code order by x.version desc limit 1;
   v_before := case when v.code is not null then to_jsonb(v) end;
   if v.code is null or (v.credits, v.bonus_percent, v.credits_last_days, v.valid_from, v.valid_until, v.max_uses, v.max_uses_per_user, v.active)
-    is distinct from (p_credits, p_bonus_percent, p_credits_last_days, p_valid_from, p_valid_until, p_max_uses, p_max_uses_per_user, p_active) then
+    is distinct from (v_credits, v_bonus_percent, v_credits_last_days, v_valid_from, v_valid_until, v_max_uses, v_max_uses_per_user, v_active) then
     insert into private.promo_code_versions (code, version, credits, bonus_percent, credits_last_days, valid_from, valid_until, max_uses,
       max_uses_per_user, active, created_by, created_at)
-    values (v_code, coalesce(v.version, 0) + 1, p_credits, p_bonus_percent, p_credits_last_days, p_valid_from, p_valid_until, p_max_uses,
-      p_max_uses_per_user, p_active, auth.uid(), private.clock())
+    values (v_code, coalesce(v.version, 0) + 1, v_credits, v_bonus_percent, v_credits_last_days, v_valid_from, v_valid_until, v_max_uses,
+      v_max_uses_per_user, v_active, auth.uid(), private.clock())
     returning * into v;
     update private.promo_codes x set version = v.version where x.code = v_code;
   end if;

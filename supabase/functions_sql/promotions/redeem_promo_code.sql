@@ -33,9 +33,7 @@ begin
   v_now := private.clock();
   select * into r from private.promo_redemptions x where x.wallet_id = w.id and x.idempotency_key = p_idempotency_key;
   if r.request_digest <> v_digest then
-    raise exception using errcode = 'PT409', message = 'idempotency_key_reused',
-      detail = jsonb_build_object('idempotency_key', p_idempotency_key)::text,
-      hint = 'This idempotency key belongs to another request. Use a new key for a new request.';
+    perform private.refuse_reused_key(p_idempotency_key);
   end if;
   if r.id is null then
     perform private.check_promo_code(v, v_code, w.id, false);
