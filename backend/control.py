@@ -45,20 +45,25 @@ class Control:
         """Return the orders in force; one command."""
         return _orders(self._redis.hgetall(ORDERS))
 
-    def pause(self, queue: str) -> None:
+    def pause(self, queue: str, *, dry_run: bool = False) -> None:
         """Let no worker take from this queue from now on."""
-        self._order(f"paused:{_known(queue)}", self._alive())
+        order, workers = f"paused:{_known(queue)}", self._alive()
+        if not dry_run:
+            self._order(order, workers)
 
-    def resume(self, queue: str) -> None:
+    def resume(self, queue: str, *, dry_run: bool = False) -> None:
         """Let workers take from this queue again."""
-        self._redis.hdel(ORDERS, f"paused:{_known(queue)}")
-        self._wake(self._alive())
+        order, workers = f"paused:{_known(queue)}", self._alive()
+        if not dry_run:
+            self._redis.hdel(ORDERS, order)
+            self._wake(workers)
 
-    def drain(self, worker: str) -> None:
+    def drain(self, worker: str, *, dry_run: bool = False) -> None:
         """Let this worker finish its job, and then exit."""
         if worker not in self._alive():
             raise KeyError(worker)
-        self._order(f"drain:{worker}", [worker])
+        if not dry_run:
+            self._order(f"drain:{worker}", [worker])
 
     def drained(self, worker: str) -> None:
         """Forget the order; the worker is leaving."""
@@ -107,11 +112,14 @@ class Control:
         jobs = Job.fetch_many(page, connection=self._redis) if page else []
         return len(found), [_failure(job) for job in jobs if job]
 
-    def requeue(self, job_id: str) -> str:
+    def requeue(self, job_id: str, *, dry_run: bool = False) -> str:
         """Put a failed job before the workers again and return its state; one that is there already stays as it is."""
         try:
             job = Job.fetch(job_id, connection=self._redis)
-            FailedJobRegistry(job.origin, self._redis).requeue(job_id)
+            failed = FailedJobRegistry(job.origin, self._redis)
+            if dry_run:
+                return "queued" if job in failed else str(job.get_status(refresh=False).value)
+            failed.requeue(job_id)
         except NoSuchJobError as error:
             raise KeyError(job_id) from error
         except InvalidJobOperation:

@@ -199,13 +199,22 @@ def refund(
     credits: int | None,
     reason: str,
     key: str,
+    dry_run: bool,
 ) -> Json:
-    """Give money back and take its share of the credits; return {refund, payment}. For admins."""
+    """Give money back and take its share of the credits; return {refund, payment, dry_run}. For admins."""
     _require_stripe(deps)
     asked = admin_start_refund(
-        caller, payment_id=payment_id, amount_cents=amount_cents, credits=credits, reason=reason, idempotency_key=key
+        caller,
+        payment_id=payment_id,
+        amount_cents=amount_cents,
+        credits=credits,
+        reason=reason,
+        idempotency_key=key,
+        dry_run=dry_run,
     )
-    return {"refund": send_refund(deps, asked), "payment": _synced(deps, payment_id)}
+    if dry_run:
+        return {"refund": asked, "payment": None, "dry_run": True}
+    return {"refund": send_refund(deps, asked), "payment": _synced(deps, payment_id), "dry_run": False}
 
 
 def send_refund(deps: Deps, asked: Json) -> Json:

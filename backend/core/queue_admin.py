@@ -36,36 +36,36 @@ def failed(deps: Deps, *, limit: int, offset: int) -> Json:
     return {"total": total, "data": [{**job, "error": _redacted(job["error"], mask)} for job in jobs]}
 
 
-def requeue(deps: Deps, job_id: str) -> str:
-    """Put a failed job before the workers again and return its state; a second time changes nothing."""
+def requeue(deps: Deps, job_id: str, *, dry_run: bool) -> Json:
+    """Put a failed job before the workers again; a second time changes nothing."""
     with _redis(), _known("job", job_id, "There is no such job; failed ones are forgotten after an hour."):
-        state = deps.control.requeue(job_id)
-    log.warning("job_requeued", job_id=job_id, state=state)
-    return state
+        state = deps.control.requeue(job_id, dry_run=dry_run)
+    log.warning("job_requeued", job_id=job_id, state=state, dry_run=dry_run)
+    return {"job": job_id, "state": state, "dry_run": dry_run}
 
 
-def pause(deps: Deps, queue: str) -> Json:
+def pause(deps: Deps, queue: str, *, dry_run: bool) -> Json:
     """Let no worker take from a queue; what waits there stays queued in the database."""
     with _redis(), _queue(queue):
-        deps.control.pause(queue)
-    log.warning("queue_paused", queue=queue)
-    return {"queue": queue, "paused": True}
+        deps.control.pause(queue, dry_run=dry_run)
+    log.warning("queue_paused", queue=queue, dry_run=dry_run)
+    return {"queue": queue, "paused": True, "dry_run": dry_run}
 
 
-def resume(deps: Deps, queue: str) -> Json:
+def resume(deps: Deps, queue: str, *, dry_run: bool) -> Json:
     """Let workers take from a queue again."""
     with _redis(), _queue(queue):
-        deps.control.resume(queue)
-    log.warning("queue_resumed", queue=queue)
-    return {"queue": queue, "paused": False}
+        deps.control.resume(queue, dry_run=dry_run)
+    log.warning("queue_resumed", queue=queue, dry_run=dry_run)
+    return {"queue": queue, "paused": False, "dry_run": dry_run}
 
 
-def drain(deps: Deps, worker: str) -> Json:
+def drain(deps: Deps, worker: str, *, dry_run: bool) -> Json:
     """Let a worker finish its job and exit."""
     with _redis(), _known("worker", worker, "There is no such worker, or it is not alive any more."):
-        deps.control.drain(worker)
-    log.warning("worker_drain_ordered", worker=worker)
-    return {"worker": worker, "draining": True}
+        deps.control.drain(worker, dry_run=dry_run)
+    log.warning("worker_drain_ordered", worker=worker, dry_run=dry_run)
+    return {"worker": worker, "draining": True, "dry_run": dry_run}
 
 
 def _redacted(error: str, mask: Masker) -> str:

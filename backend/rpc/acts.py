@@ -80,9 +80,9 @@ def admin_list_adjustments(
     return page
 
 
-def admin_note_order(caller: Caller, *, order: str, subject: str) -> Json:
+def admin_note_order(caller: Caller, *, order: str, subject: str, dry_run: bool = False) -> Json:
     """Write down an order to the workers, before it is given."""
-    noted: Json = caller.call("admin_note_order", p_order=order, p_subject=subject)
+    noted: Json = caller.call("admin_note_order", p_order=order, p_subject=subject, p_dry_run=dry_run)
     return noted
 
 

@@ -39,6 +39,7 @@ def admin_create_promo_code(
     max_uses_per_user: int = 1,
     active: bool = True,
     bonus_percent: int | None = None,
+    dry_run: bool = False,
 ) -> Json:
     """Make a promo code, or the next version of one: it gives credits, or adds percent to a purchase."""
     version: Json = caller.call(
@@ -52,6 +53,7 @@ def admin_create_promo_code(
         p_max_uses_per_user=max_uses_per_user,
         p_active=active,
         p_bonus_percent=bonus_percent,
+        p_dry_run=dry_run,
     )
     return version
 
@@ -62,9 +64,9 @@ def admin_list_promo_codes(caller: Caller, *, after: str | None = None, limit: i
     return page
 
 
-def admin_deactivate_promo_code(caller: Caller, *, code: str) -> Json:
+def admin_deactivate_promo_code(caller: Caller, *, code: str, dry_run: bool = False) -> Json:
     """Switch a promo code off."""
-    version: Json = caller.call("admin_deactivate_promo_code", p_code=code)
+    version: Json = caller.call("admin_deactivate_promo_code", p_code=code, p_dry_run=dry_run)
     return version
 
 
@@ -74,9 +76,9 @@ def admin_list_stripe_events(caller: Caller, *, state: str = "parked", limit: in
     return page
 
 
-def admin_retry_stripe_event(caller: Caller, *, event_id: str) -> dict[str, Any]:
+def admin_retry_stripe_event(caller: Caller, *, event_id: str, dry_run: bool = False) -> dict[str, Any]:
     """Put an event back to be applied."""
-    event: dict[str, Any] = caller.call("admin_retry_stripe_event", p_event_id=event_id)
+    event: dict[str, Any] = caller.call("admin_retry_stripe_event", p_event_id=event_id, p_dry_run=dry_run)
     return event
 
 
@@ -88,6 +90,7 @@ def admin_start_refund(
     credits: int | None,
     reason: str,
     idempotency_key: str,
+    dry_run: bool = False,
 ) -> Json:
     """Make a refund to be sent to Stripe: of an amount, of credits, or of all that is left."""
     refund: Json = caller.call(
@@ -97,5 +100,6 @@ def admin_start_refund(
         p_credits=credits,
         p_reason=reason,
         p_idempotency_key=idempotency_key,
+        p_dry_run=dry_run,
     )
     return refund

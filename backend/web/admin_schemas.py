@@ -23,6 +23,12 @@ class UserPath(BaseModel):
     user_id: UUID
 
 
+class Trial(Body):
+    """Whether it is meant; the body may be left out."""
+
+    dry_run: bool = DryRun
+
+
 class AdjustmentPath(BaseModel):
     """Which adjustment."""
 

@@ -15,6 +15,7 @@ from backend.errors import (
     PaymentsNotConfigured,
 )
 from backend.rpc import admin as rpc
+from backend.web.admin_schemas import Trial
 from backend.web.auth import current_caller
 from backend.web.billing_schemas import (
     EventPath,
@@ -42,9 +43,9 @@ def index(query: EventQuery) -> dict[str, Any]:
 
 
 @bp.post("/events/<event_id>/retry", responses=user_answers(StripeEvent, Forbidden, EventNotFound, InvalidState))
-def retry(path: EventPath) -> dict[str, Any]:
+def retry(path: EventPath, body: Trial) -> dict[str, Any]:
     """Have an event applied again, within seconds."""
-    return rpc.admin_retry_stripe_event(current_caller(), event_id=path.event_id)
+    return rpc.admin_retry_stripe_event(current_caller(), event_id=path.event_id, dry_run=body.dry_run)
 
 
 @bp.post(
@@ -70,5 +71,6 @@ def refund(header: SpendHeaders, path: PaymentPath, body: NewRefund) -> tuple[di
         credits=body.credits,
         reason=body.reason,
         key=header.key,
+        dry_run=body.dry_run,
     )
     return done, 200, {"Idempotency-Key": header.key}

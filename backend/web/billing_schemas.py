@@ -129,6 +129,7 @@ class NewRefund(Body):
     credits: int | None = Field(None, ge=1, le=1_000_000_000)
     full: bool = False
     reason: str = Field(min_length=1, max_length=500)
+    dry_run: bool = Field(False, description="Only tell what would be; Stripe is not asked.")
 
     @model_validator(mode="after")
     def _one_of_three(self) -> NewRefund:
@@ -137,10 +138,27 @@ class NewRefund(Body):
         return self
 
 
-class Refund(Answer):
-    """A refund that was asked for; the credits go when Stripe has given the money back."""
+class TakenLot(BaseModel):
+    """Credits of one lot; those that a debt takes have no lot."""
 
-    id: UUID
+    grant_id: UUID | None
+    amount: int
+    expires_at: datetime | None
+
+
+class Taken(BaseModel):
+    """What goes once Stripe has given the money back."""
+
+    credits: int
+    lots: list[TakenLot]
+    balance: int = Field(description="What remains; below zero when more was spent than is left.")
+    available: int
+
+
+class Refund(Answer):
+    """A refund that was asked for; the credits go when Stripe has given the money back. A dry run has no id."""
+
+    id: UUID | None
     payment_id: UUID
     amount_cents: int
     currency: str
@@ -150,13 +168,16 @@ class Refund(Answer):
     error: str | None
     payment_intent_id: str
     created_at: datetime
+    dry_run: bool = False
+    takes: Taken | None = Field(None, description="Told by a dry run.")
 
 
 class Refunded(Answer):
-    """A refund, and the payment after it (null when it could not be looked up yet)."""
+    """A refund, and the payment after it (null when it could not be looked up yet, and in a dry run)."""
 
     refund: Refund
     payment: Payment | None
+    dry_run: bool
 
 
 class Received(Answer):
@@ -193,6 +214,7 @@ class StripeEvent(Answer):
     received_at: datetime
     next_attempt_at: datetime | None
     handled_at: datetime | None
+    dry_run: bool = False
 
 
 class StripeEventPage(Answer):

@@ -19,6 +19,8 @@ class StrictRequest(Request):
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """Return the body; whatever is not a JSON object that PostgreSQL can store is InvalidParams."""
+        if self.content_type is None and not self.get_data():
+            return {}  # no body: what all of its fields may leave out
         if not self.is_json:
             raise InvalidParams("Send the body as JSON, with Content-Type: application/json.", field="body")
         data = self.get_data()

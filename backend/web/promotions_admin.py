@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from backend.errors import Forbidden, InvalidAmount, PromoCodeNotFound
 from backend.rpc import admin as rpc
+from backend.web.admin_schemas import DryRun, Trial
 from backend.web.auth import current_caller
 from backend.web.credit_schemas import Time
 from backend.web.openapi import Answer, blueprint, user_answers
@@ -46,6 +47,7 @@ class NewPromoCode(Body):
     max_uses: int | None = Field(None, ge=1, le=2**53, description="Over all users and versions; null: no cap.")
     max_uses_per_user: int = Field(1, ge=1, le=2**31 - 1)
     active: bool = True
+    dry_run: bool = DryRun
 
     @model_validator(mode="after")
     def _gives_one_thing(self) -> NewPromoCode:
@@ -74,6 +76,8 @@ class PromoCodeVersion(BaseModel):
 class PromoCodeDetail(PromoCodeVersion, Answer):
     """The version of a code that counts now."""
 
+    dry_run: bool
+
 
 class PromoCodePage(Answer):
     """One page of codes, by name."""
@@ -96,6 +100,6 @@ def create(body: NewPromoCode) -> dict[str, Any]:
 
 
 @bp.post("/<code>/deactivate", responses=user_answers(PromoCodeDetail, Forbidden, PromoCodeNotFound))
-def deactivate(path: PromoCodePath) -> dict[str, Any]:
+def deactivate(path: PromoCodePath, body: Trial) -> dict[str, Any]:
     """Switch a code off; purchases under way keep its bonus."""
-    return rpc.admin_deactivate_promo_code(current_caller(), code=path.code)
+    return rpc.admin_deactivate_promo_code(current_caller(), code=path.code, dry_run=body.dry_run)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from backend.core import queue_admin
 from backend.errors import NotFound
 from backend.rpc.acts import admin_note_order
+from backend.web.admin_schemas import Trial
 from backend.web.auth import current_caller
 from backend.web.context import deps
 from backend.web.openapi import Answer, admin_answers, blueprint
@@ -71,6 +72,7 @@ class Requeued(Answer):
 
     job: str
     state: str = Field(description="queued, or what had become of it before.")
+    dry_run: bool
 
 
 class Paused(Answer):
@@ -78,6 +80,7 @@ class Paused(Answer):
 
     queue: str
     paused: bool
+    dry_run: bool
 
 
 class Draining(Answer):
@@ -85,6 +88,7 @@ class Draining(Answer):
 
     worker: str
     draining: bool
+    dry_run: bool
 
 
 class Page(BaseModel):
@@ -125,32 +129,32 @@ def failed(query: Page) -> dict[str, Any]:
 
 
 @bp.post("/failed/<job>/requeue", responses=admin_answers(Requeued, NotFound))
-def requeue(path: JobPath) -> dict[str, Any]:
+def requeue(path: JobPath, body: Trial) -> dict[str, Any]:
     """Put a broken job before the workers again."""
-    _note("requeue_job", path.job)
-    return {"job": path.job, "state": queue_admin.requeue(deps(), path.job)}
+    _note("requeue_job", path.job, body)
+    return queue_admin.requeue(deps(), path.job, dry_run=body.dry_run)
 
 
 @bp.post("/<queue>/pause", responses=admin_answers(Paused, NotFound))
-def pause(path: QueuePath) -> dict[str, Any]:
+def pause(path: QueuePath, body: Trial) -> dict[str, Any]:
     """Let no worker take from a queue; running jobs go on, waiting generations keep their credits held."""
-    _note("pause_queue", path.queue)
-    return queue_admin.pause(deps(), path.queue)
+    _note("pause_queue", path.queue, body)
+    return queue_admin.pause(deps(), path.queue, dry_run=body.dry_run)
 
 
 @bp.post("/<queue>/resume", responses=admin_answers(Paused, NotFound))
-def resume(path: QueuePath) -> dict[str, Any]:
+def resume(path: QueuePath, body: Trial) -> dict[str, Any]:
     """Let workers take from a queue again."""
-    _note("resume_queue", path.queue)
-    return queue_admin.resume(deps(), path.queue)
+    _note("resume_queue", path.queue, body)
+    return queue_admin.resume(deps(), path.queue, dry_run=body.dry_run)
 
 
 @bp.post("/workers/<name>/drain", responses=admin_answers(Draining, NotFound))
-def drain(path: WorkerPath) -> dict[str, Any]:
+def drain(path: WorkerPath, body: Trial) -> dict[str, Any]:
     """Let a worker finish its job and exit; whatever supervises it may start a new one."""
-    _note("drain_worker", path.name)
-    return queue_admin.drain(deps(), path.name)
+    _note("drain_worker", path.name, body)
+    return queue_admin.drain(deps(), path.name, dry_run=body.dry_run)
 
 
-def _note(order: str, subject: str) -> None:
-    admin_note_order(current_caller(), order=order, subject=subject)
+def _note(order: str, subject: str, body: Trial) -> None:
+    admin_note_order(current_caller(), order=order, subject=subject, dry_run=body.dry_run)

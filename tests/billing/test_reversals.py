@@ -37,6 +37,19 @@ def test_an_admin_gives_money_back(shop: Shop, what: dict[str, Any], cents: int,
     assert len([*shop.stripe.state.all("refund")]) == 1
 
 
+def test_a_refund_can_be_tried(shop: Shop) -> None:
+    """It tells credits, lots and money, also while Stripe is away: nobody asks there."""
+    alice, admin = shop.person(), shop.admin()
+    payment = shop.buy(alice)
+    shop.stripe.control.fault(when="before", path="/v1/", count=1)
+    tried = refund(admin, payment, credits=40, dry_run=True).json
+    assert (tried["dry_run"], tried["payment"], tried["refund"]["id"]) == (True, None, None)
+    assert (tried["refund"]["amount_cents"], tried["refund"]["takes"]["credits"]) == (599, 40)
+    assert tried["refund"]["takes"]["balance"] == alice.available() - 40
+    assert [lot["amount"] for lot in tried["refund"]["takes"]["lots"]] == [40]
+    assert shop.stripe.control.next_fault("/v1/refunds"), "the fault still waits for somebody who asks"
+
+
 def test_more_than_was_paid_is_refused(shop: Shop) -> None:
     """Over several refunds, too; a key for another refund, and people without the role."""
     alice, admin = shop.person(), shop.admin()

@@ -39,10 +39,14 @@ def test_admins_make_list_and_switch_off_codes(alice: Person, bob: Person, world
     world.connection.execute("insert into private.user_roles values (%s, 'admin')", [bob.id])
     new = {"code": name.lower(), "credits": 3, "valid_until": "2099-01-01T00:00:00Z", "max_uses": 2}
     assert alice.ask("POST", url, json=new).status_code == 403
+    assert bob.ask("POST", url, json={**new, "dry_run": True}).json["dry_run"] is True
     made = bob.ask("POST", url, json=new)
     assert (made.status_code, made.json["code"], made.json["version"]) == (200, name, 1), made.text
     assert bob.ask("POST", url, json=new).json["version"] == 1
-    assert bob.get(f"{url}?after={name[:-1]}&limit=1").json["data"] == [made.json]
+    assert bob.get(f"{url}?after={name[:-1]}&limit=1").json["data"] == [
+        {key: value for key, value in made.json.items() if key != "dry_run"}
+    ]
+    assert bob.ask("POST", f"{url}/{name}/deactivate", json={"dry_run": True}).json["active"] is False
     off = bob.ask("POST", f"{url}/{name}/deactivate").json
     assert (off["version"], off["active"], off["max_uses"]) == (2, False, 2)
     redeemed = alice.ask("POST", "/api/v1/billing/promo-codes/redeem", json={"code": name})

@@ -8,6 +8,7 @@ import pytest
 import rq
 from flask import Flask
 
+from backend.control import Orders
 from backend.core import generations
 from backend.queue import connect
 from tests.patience import LONG, within
@@ -146,6 +147,27 @@ def test_broken_jobs_are_listed_without_prompts_and_put_back(world: World, ada: 
     assert answers == ["queued", "queued"]
     assert (state(ada)["failed"], state(ada)["depth"]) == (2, 1)
     assert float(str(state(ada)["oldest_seconds"])) >= 0
+
+
+def test_an_order_can_be_tried(world: World, ada: Person) -> None:
+    """Nothing is ordered and nothing written down, what there is not is told all the same; a word that nobody knows is no try."""
+    job = broken_job(world, "x")
+    world.spawn_worker()
+    eventually(lambda: ada.get(QUEUES).json["workers"])
+    [worker] = ada.get(QUEUES).json["workers"]
+    before = ada.get(QUEUES).json["queues"]
+    for path in ("low/pause", "low/resume", f"failed/{job}/requeue", f"workers/{worker['name']}/drain"):
+        tried = ada.ask("POST", f"{QUEUES}/{path}", json={"dry_run": True})
+        assert (tried.status_code, tried.json["dry_run"]) == (200, True)
+    assert ada.get(QUEUES).json["queues"] == before
+    assert world.deps.control.orders() == Orders(frozenset(), frozenset())
+    rows = world.connection.execute("select count(*) from private.audit_log where actor = %s", [f"user:{ada.id}"])
+    assert rows.fetchone() == (0,)
+    for path in ("nothing/pause", "failed/nothing/requeue", "workers/nothing/drain"):
+        assert ada.ask("POST", f"{QUEUES}/{path}", json={"dry_run": True}).status_code == 404
+    for body in ({"dryrun": True}, {"dry_run": "yes"}, []):
+        assert ada.ask("POST", f"{QUEUES}/low/pause", json=body).status_code == 422
+    assert world.deps.control.orders().paused == frozenset()
 
 
 @pytest.mark.parametrize("path", ["nothing/pause", "nothing/resume", "failed/nothing/requeue", "workers/nothing/drain"])

@@ -48,7 +48,7 @@ begin
   if private.within_limits(v_limits, v_amount) then
     a := private.apply_adjustment(a, w, null, null);
   end if;
-  return jsonb_build_object('answer', private.adjustment_json(a), 'before', v_before, 'after', private.adjusted(a),
+  return jsonb_build_object('answer', private.adjustment_json(a), 'made', true, 'before', v_before, 'after', private.adjusted(a),
     'outcome', case a.status when 'pending' then 'pending' else 'done' end);
 end
 $$;

@@ -1,6 +1,8 @@
--- admin_retry_stripe_event(p_event_id) -> jsonb      called by: backend/rpc/admin.py as an admin
+-- admin_retry_stripe_event(p_event_id, p_dry_run) -> jsonb      called by: backend/rpc/admin.py as an admin
 -- Puts a parked event back to be applied, with all its attempts; one that waits becomes due now. For admins.
 -- Refuses, first match wins: unauthenticated 401 · forbidden 403 · event_not_found 404 · invalid_state 409
+drop function if exists public.admin_retry_stripe_event(text);
+drop function if exists private.admin_retry_stripe_event(text);
 create or replace function private.act_retry_stripe_event(p_subject_id text, p_request jsonb)
 returns jsonb
 language plpgsql
@@ -22,23 +24,23 @@ begin
 end
 $$;
 
-create or replace function private.admin_retry_stripe_event(p_event_id text)
+create or replace function private.admin_retry_stripe_event(p_event_id text, p_dry_run boolean)
 returns jsonb
 language sql
 security definer
 set search_path = ''
 as $$
-  select private.run_act('admin', 'retry_stripe_event', 'stripe_event', p_event_id, '{}', null);
+  select private.run_act('admin', 'retry_stripe_event', 'stripe_event', p_event_id, '{}', p_dry_run);
 $$;
 
-create or replace function public.admin_retry_stripe_event(p_event_id text)
+create or replace function public.admin_retry_stripe_event(p_event_id text, p_dry_run boolean default false)
 returns jsonb
 language sql
 set search_path = ''
 as $$
-  select private.admin_retry_stripe_event(p_event_id);
+  select private.admin_retry_stripe_event(p_event_id, p_dry_run);
 $$;
 
-revoke all on function private.act_retry_stripe_event(text, jsonb), private.admin_retry_stripe_event(text), public.admin_retry_stripe_event(text)
-  from public, anon, authenticated, service_role;
-grant execute on function private.admin_retry_stripe_event(text), public.admin_retry_stripe_event(text) to authenticated;
+revoke all on function private.act_retry_stripe_event(text, jsonb), private.admin_retry_stripe_event(text, boolean),
+  public.admin_retry_stripe_event(text, boolean) from public, anon, authenticated, service_role;
+grant execute on function private.admin_retry_stripe_event(text, boolean), public.admin_retry_stripe_event(text, boolean) to authenticated;

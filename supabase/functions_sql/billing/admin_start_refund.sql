@@ -1,8 +1,12 @@
--- admin_start_refund(p_payment_id, p_amount_cents, p_credits, p_reason, p_idempotency_key) -> jsonb      called by: backend/rpc/admin.py as an admin
+-- admin_start_refund(p_payment_id, p_amount_cents, p_credits, p_reason, p_idempotency_key, p_dry_run) -> jsonb
+--   called by: backend/rpc/admin.py as an admin
 -- A refund to be sent to Stripe: of an amount, of so many of its credits, or (both null) of all that is left. For admins.
 -- Guarantees: with those that are on their way never more than was paid. No credit moves here: that happens when Stripe gave the money back.
+-- A dry run books that too, and tells what it takes: see refund_takes.
 -- Refuses, first match wins: unauthenticated 401 · forbidden 403 · invalid_params 422 · payment_not_found 404 ·
 --   idempotency_key_reused 409 · invalid_state 409 · invalid_amount 400
+drop function if exists public.admin_start_refund(uuid, bigint, bigint, text, text);
+drop function if exists private.admin_start_refund(uuid, bigint, bigint, text, text);
 create or replace function private.act_start_refund(p_subject_id text, p_request jsonb)
 returns jsonb
 language plpgsql
@@ -52,32 +56,36 @@ begin
     payment_id, amount_cents, reason, actor, idempotency_key, request_digest, check_at, created_at)
   values (p.id, v_amount, v_reason, auth.uid(), v_idempotency_key, v_digest, private.clock() + interval '1 minute', private.clock())
   returning * into r;
-  return jsonb_build_object('answer', private.refund_json(r), 'before', jsonb_build_object('reversed_cents', v_reversed),
-    'after', jsonb_build_object('reversed_cents', v_reversed + v_amount, 'refund_id', r.id));
+  return jsonb_build_object('made', true, 'before', jsonb_build_object('reversed_cents', v_reversed),
+    'after', jsonb_build_object('reversed_cents', v_reversed + v_amount, 'refund_id', r.id),
+    'answer', private.refund_json(r) || case when p_request ? 'dry_run' then
+      jsonb_build_object('takes', private.refund_takes(p, v_reversed, v_reversed + v_amount)) else '{}' end);
 end
 $$;
 
 create or replace function private.admin_start_refund(
-  p_payment_id uuid, p_amount_cents bigint, p_credits bigint, p_reason text, p_idempotency_key text)
+  p_payment_id uuid, p_amount_cents bigint, p_credits bigint, p_reason text, p_idempotency_key text, p_dry_run boolean)
 returns jsonb
 language sql
 security definer
 set search_path = ''
 as $$
   select private.run_act('admin', 'start_refund', 'payment', p_payment_id::text, jsonb_build_object('amount_cents', p_amount_cents,
-    'credits', p_credits, 'reason', p_reason, 'idempotency_key', p_idempotency_key), null);
+    'credits', p_credits, 'reason', p_reason, 'idempotency_key', p_idempotency_key)
+    || case when p_dry_run then jsonb_build_object('dry_run', true) else '{}' end, p_dry_run);
 $$;
 
 create or replace function public.admin_start_refund(
-  p_payment_id uuid, p_amount_cents bigint, p_credits bigint, p_reason text, p_idempotency_key text)
+  p_payment_id uuid, p_amount_cents bigint, p_credits bigint, p_reason text, p_idempotency_key text,
+  p_dry_run boolean default false)
 returns jsonb
 language sql
 set search_path = ''
 as $$
-  select private.admin_start_refund(p_payment_id, p_amount_cents, p_credits, p_reason, p_idempotency_key);
+  select private.admin_start_refund(p_payment_id, p_amount_cents, p_credits, p_reason, p_idempotency_key, p_dry_run);
 $$;
 
-revoke all on function private.act_start_refund(text, jsonb), private.admin_start_refund(uuid, bigint, bigint, text, text),
-  public.admin_start_refund(uuid, bigint, bigint, text, text) from public, anon, authenticated, service_role;
-grant execute on function private.admin_start_refund(uuid, bigint, bigint, text, text),
-  public.admin_start_refund(uuid, bigint, bigint, text, text) to authenticated;
+revoke all on function private.act_start_refund(text, jsonb), private.admin_start_refund(uuid, bigint, bigint, text, text, boolean),
+  public.admin_start_refund(uuid, bigint, bigint, text, text, boolean) from public, anon, authenticated, service_role;
+grant execute on function private.admin_start_refund(uuid, bigint, bigint, text, text, boolean),
+  public.admin_start_refund(uuid, bigint, bigint, text, text, boolean) to authenticated;

@@ -1,10 +1,10 @@
--- admin_create_promo_code(p_code, p_credits, ..., p_bonus_percent) -> jsonb      called by: backend/rpc/admin.py as an admin
+-- admin_create_promo_code(p_code, p_credits, ..., p_bonus_percent, p_dry_run) -> jsonb      called by: backend/rpc/admin.py as an admin
 -- Makes a code, or its next version when it exists; past redemptions keep theirs, and uses go on counting. What equals the version that
 -- counts now is that version: a repeat makes none. It gives p_credits, or adds p_bonus_percent to a purchase. Null: no bound, no cap,
 -- credits that do not expire.
 -- Refuses, first match wins: unauthenticated 401 · forbidden 403 · invalid_amount 400 · invalid_params 422
-drop function if exists public.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean);
-drop function if exists private.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean);
+drop function if exists public.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean, integer);
+drop function if exists private.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean, integer);
 create or replace function private.act_create_promo_code(p_subject_id text, p_request jsonb)
 returns jsonb
 language plpgsql
@@ -61,7 +61,7 @@ $$;
 
 create or replace function private.admin_create_promo_code(
   p_code text, p_credits bigint, p_credits_last_days integer, p_valid_from timestamptz, p_valid_until timestamptz,
-  p_max_uses bigint, p_max_uses_per_user integer, p_active boolean, p_bonus_percent integer)
+  p_max_uses bigint, p_max_uses_per_user integer, p_active boolean, p_bonus_percent integer, p_dry_run boolean)
 returns jsonb
 language sql
 security definer
@@ -69,27 +69,28 @@ set search_path = ''
 as $$
   select private.run_act('admin', 'create_promo_code', 'promo_code', upper(btrim(p_code)), jsonb_build_object(
     'credits', p_credits, 'credits_last_days', p_credits_last_days, 'valid_from', p_valid_from, 'valid_until', p_valid_until,
-    'max_uses', p_max_uses, 'max_uses_per_user', p_max_uses_per_user, 'active', p_active, 'bonus_percent', p_bonus_percent), null);
+    'max_uses', p_max_uses, 'max_uses_per_user', p_max_uses_per_user, 'active', p_active, 'bonus_percent', p_bonus_percent), p_dry_run);
 $$;
 
 create or replace function public.admin_create_promo_code(
   p_code text, p_credits bigint default null, p_credits_last_days integer default null, p_valid_from timestamptz default null,
   p_valid_until timestamptz default null, p_max_uses bigint default null, p_max_uses_per_user integer default 1,
-  p_active boolean default true, p_bonus_percent integer default null)
+  p_active boolean default true, p_bonus_percent integer default null, p_dry_run boolean default false)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 begin
   return private.admin_create_promo_code(
-    p_code, p_credits, p_credits_last_days, p_valid_from, p_valid_until, p_max_uses, p_max_uses_per_user, p_active, p_bonus_percent);
+    p_code, p_credits, p_credits_last_days, p_valid_from, p_valid_until, p_max_uses, p_max_uses_per_user, p_active, p_bonus_percent,
+    p_dry_run);
 end
 $$;
 
 revoke all on function private.act_create_promo_code(text, jsonb),
-  private.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean, integer),
-  public.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean, integer)
+  private.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean, integer, boolean),
+  public.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean, integer, boolean)
   from public, anon, authenticated, service_role;
 grant execute on function
-  private.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean, integer),
-  public.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean, integer) to authenticated;
+  private.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean, integer, boolean),
+  public.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean, integer, boolean) to authenticated;

@@ -1,6 +1,8 @@
--- admin_deactivate_promo_code(p_code) -> jsonb      called by: backend/rpc/admin.py as an admin
+-- admin_deactivate_promo_code(p_code, p_dry_run) -> jsonb      called by: backend/rpc/admin.py as an admin
 -- Switches a code off with a new version that is like its last one; off already: nothing is made. Purchases under way keep their bonus.
 -- Refuses, first match wins: unauthenticated 401 · forbidden 403 · promo_code_not_found 404
+drop function if exists public.admin_deactivate_promo_code(text);
+drop function if exists private.admin_deactivate_promo_code(text);
 create or replace function private.act_deactivate_promo_code(p_subject_id text, p_request jsonb)
 returns jsonb
 language plpgsql
@@ -16,25 +18,26 @@ begin
 end
 $$;
 
-create or replace function private.admin_deactivate_promo_code(p_code text)
+create or replace function private.admin_deactivate_promo_code(p_code text, p_dry_run boolean)
 returns jsonb
 language sql
 security definer
 set search_path = ''
 as $$
-  select private.run_act('admin', 'deactivate_promo_code', 'promo_code', upper(btrim(p_code)), '{}', null);
+  select private.run_act('admin', 'deactivate_promo_code', 'promo_code', upper(btrim(p_code)), '{}', p_dry_run);
 $$;
 
-create or replace function public.admin_deactivate_promo_code(p_code text)
+create or replace function public.admin_deactivate_promo_code(p_code text, p_dry_run boolean default false)
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 begin
-  return private.admin_deactivate_promo_code(p_code);
+  return private.admin_deactivate_promo_code(p_code, p_dry_run);
 end
 $$;
 
-revoke all on function private.act_deactivate_promo_code(text, jsonb), private.admin_deactivate_promo_code(text), public.admin_deactivate_promo_code(text)
-  from public, anon, authenticated, service_role;
-grant execute on function private.admin_deactivate_promo_code(text), public.admin_deactivate_promo_code(text) to authenticated;
+revoke all on function private.act_deactivate_promo_code(text, jsonb), private.admin_deactivate_promo_code(text, boolean),
+  public.admin_deactivate_promo_code(text, boolean) from public, anon, authenticated, service_role;
+grant execute on function private.admin_deactivate_promo_code(text, boolean), public.admin_deactivate_promo_code(text, boolean)
+  to authenticated;
