@@ -135,7 +135,7 @@ def test_a_dry_run_of_a_refund_tells_credits_lots_and_money(scene: Scene) -> Non
 
 
 def test_a_dry_run_of_a_refund_counts_those_on_their_way_and_debts(scene: Scene) -> None:
-    """What another refund takes is not counted twice; what is missing would be a debt; a flagged payment gave nothing."""
+    """What another refund takes is not counted twice; what is missing is a debt; a flagged payment gave nothing."""
     sql = scene.sql
     sql.as_user(scene.ada, "admin_start_refund", **refund(scene))
     rest = {**refund(scene), "p_amount_cents": None, "p_idempotency_key": "rest"}

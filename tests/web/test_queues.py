@@ -150,7 +150,7 @@ def test_broken_jobs_are_listed_without_prompts_and_put_back(world: World, ada: 
 
 
 def test_an_order_can_be_tried(world: World, ada: Person) -> None:
-    """Nothing is ordered and nothing written down, what there is not is told all the same; a word that nobody knows is no try."""
+    """Nothing is ordered or written down, what there is not is told all the same; an unknown word is no try."""
     job = broken_job(world, "x")
     world.spawn_worker()
     eventually(lambda: ada.get(QUEUES).json["workers"])
