@@ -24,6 +24,28 @@ def admin_list_roles(caller: Caller) -> list[Json]:
     return staff
 
 
+def admin_get_role_limits(caller: Caller, *, role: str) -> Json:
+    """Return how many credits a role may add or take away."""
+    limits: Json = caller.call("admin_get_role_limits", p_role=role)
+    return limits
+
+
+def admin_set_role_limits(
+    caller: Caller, *, role: str, per_act: int, per_day: int, ceiling: int, reason: str, dry_run: bool = False
+) -> Json:
+    """Set how many credits a role may add or take away."""
+    limits: Json = caller.call(
+        "admin_set_role_limits",
+        p_role=role,
+        p_per_act=per_act,
+        p_per_day=per_day,
+        p_ceiling=ceiling,
+        p_reason=reason,
+        p_dry_run=dry_run,
+    )
+    return limits
+
+
 def admin_adjust_credits(
     caller: Caller,
     *,

@@ -112,6 +112,43 @@ class RoleChange(Answer):
     dry_run: bool
 
 
+class RolePath(BaseModel):
+    """Which role: support staff adjusts nothing."""
+
+    role: Literal["admin", "owner"]
+
+
+class Limits(BaseModel):
+    """Credits that a role may add or take away."""
+
+    per_act: int = Field(description="Alone at once.")
+    per_day: int = Field(description="Alone in 24 hours.")
+    ceiling: int = Field(description="At once, when a second admin approves.")
+
+
+class NewRoleLimits(Body):
+    """The limits that a role shall have."""
+
+    per_act: int = Field(ge=0, le=1_000_000_000, description="Alone at once.")
+    per_day: int = Field(ge=0, le=1_000_000_000, description="Alone in 24 hours.")
+    ceiling: int = Field(ge=0, le=1_000_000_000, description="At once, when a second admin approves; at least per_act.")
+    reason: str = Reason
+    dry_run: bool = DryRun
+
+
+class RoleLimits(Limits, Answer):
+    """What a role may do."""
+
+    role: Role
+
+
+class RoleLimitsChange(RoleLimits, Answer):
+    """What a role may do now, and could before."""
+
+    previous: Limits
+    dry_run: bool
+
+
 class Colleague(BaseModel):
     """Somebody with a role."""
 

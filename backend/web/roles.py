@@ -5,8 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from backend.errors import LastOwner, UserNotFound, UserSuspended
-from backend.rpc.acts import admin_list_roles, admin_set_role
-from backend.web.admin_schemas import NewRole, RoleChange, Staff, UserPath
+from backend.rpc.acts import admin_get_role_limits, admin_list_roles, admin_set_role, admin_set_role_limits
+from backend.web.admin_schemas import (
+    NewRole,
+    NewRoleLimits,
+    RoleChange,
+    RoleLimits,
+    RoleLimitsChange,
+    RolePath,
+    Staff,
+    UserPath,
+)
 from backend.web.auth import current_caller
 from backend.web.openapi import admin_answers, blueprint
 
@@ -17,6 +26,19 @@ bp = blueprint("roles", __name__, prefix="/api/v1/admin", tag="admin", signed_in
 def index() -> dict[str, Any]:
     """List everybody who has a role."""
     return {"data": admin_list_roles(current_caller())}
+
+
+@bp.get("/roles/<role>/limits", responses=admin_answers(RoleLimits))
+def limits(path: RolePath) -> dict[str, Any]:
+    """Show how many credits a role may add or take away."""
+    return admin_get_role_limits(current_caller(), role=path.role)
+
+
+@bp.put("/roles/<role>/limits", responses=admin_answers(RoleLimitsChange))
+def change_limits(path: RolePath, body: NewRoleLimits) -> dict[str, Any]:
+    """Set how many credits a role may add or take away; what waits for approval is judged by the new ones."""
+    given = body.model_dump()
+    return admin_set_role_limits(current_caller(), role=path.role, **given)
 
 
 @bp.put("/users/<user_id>/role", responses=admin_answers(RoleChange, UserNotFound, LastOwner, UserSuspended))

@@ -72,6 +72,9 @@ EXAMPLES: dict[str, Callable[[Scene], Json]] = {
     },
     "admin_decide_adjustment": pending,
     "admin_set_role": lambda s: {"p_user_id": s.alice, "p_role": "support", "p_reason": "new here"},
+    "admin_set_role_limits": lambda _: {
+        "p_role": "admin", "p_per_act": 5, "p_per_day": 6, "p_ceiling": 7, "p_reason": "less",
+    },
     "admin_suspend_user": lambda s: {"p_user_id": s.alice, "p_suspended": True, "p_reason": "fraud"},
     "admin_limit_user": lambda s: {"p_user_id": s.alice, "p_concurrency": 9, "p_reason": "a big customer"},
     "admin_note_order": lambda _: {"p_order": "pause_queue", "p_subject": "low"},

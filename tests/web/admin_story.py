@@ -18,6 +18,8 @@ ADMIN_SHOWN = {
     "admin_decide_adjustment": "Adjustment",
     "admin_list_adjustments": "AdjustmentPage",
     "admin_set_role": "RoleChange",
+    "admin_get_role_limits": "RoleLimits",
+    "admin_set_role_limits": "RoleLimitsChange",
     "admin_list_users": "UserPage",
     "admin_get_user": "UserDetail",
     "admin_suspend_user": "Suspension",
@@ -45,6 +47,8 @@ def act(story: Any, world: World) -> None:
     with pytest.raises(Forbidden):
         admin_set_role(story.user.caller, **ask, role="owner")
     story.call("admin_list_roles", admin)
+    limits = story.call("admin_get_role_limits", owner.caller, role="admin")
+    story.call("admin_set_role_limits", owner.caller, **limits, reason="test")
     for slots in (9, None):
         story.call("admin_limit_user", admin, **ask, concurrency=slots)
     for suspended in (True, False):

@@ -93,3 +93,21 @@ def test_guessing_is_counted_before_the_database_is_asked(world: World, alice: P
     world.supabase.calls.clear()
     assert [person.get("/door/owner").status_code for _ in range(4)] == [403, 403, 429, 429]
     assert len([call for call in world.supabase.calls if call.startswith("/rest")]) == 2
+
+
+def test_owners_see_and_change_the_limits_of_roles(world: World, alice: Person) -> None:
+    """Over HTTP as in SQL; support staff has none."""
+    path = "/api/v1/admin/roles/admin/limits"
+    assert make(world, alice, "admin").get(path).status_code == 403
+    make(world, alice, "owner")
+    before = alice.get(path).json
+    new = {"per_act": 5, "per_day": 6, "ceiling": 7, "reason": "a small shop"}
+    assert alice.ask("PUT", path, json={**new, "dry_run": True}).json["per_act"] == 5
+    assert alice.get(path).json == before
+    changed = alice.ask("PUT", path, json=new).json
+    assert (changed["ceiling"], changed["previous"]["ceiling"], changed["dry_run"]) == (7, before["ceiling"], False)
+    assert alice.ask("PUT", path, json={**new, "ceiling": 4}).json["error"]["details"]["field"] == "ceiling"
+    assert alice.ask("PUT", path, json={**new, "per_act": -1}).status_code == 422
+    assert alice.get("/api/v1/admin/roles/support/limits").status_code == 422
+    back = {name: before[name] for name in ("per_act", "per_day", "ceiling")}
+    assert alice.ask("PUT", path, json={**back, "reason": "back"}).status_code == 200
