@@ -131,6 +131,12 @@ class PromoCodeNotFound(AppError):
     code, status = "promo_code_not_found", 404
 
 
+class PromptNotFound(AppError):
+    """There is no such system prompt, or change of them."""
+
+    code, status = "prompt_not_found", 404
+
+
 class PaymentNotFound(AppError):
     """There is no such payment."""
 

@@ -115,6 +115,9 @@ def populate(sql: Sql) -> dict[str, Person]:
     admin = people["admin"].user_id
     assert admin
     sql.as_user(admin, "admin_create_promo_code", p_code="WELCOME", p_credits=5)
+    prompt = {"key": "watercolor", "category": "style_preset", "content": "watercolor painting"}
+    written = {"p_source": "edit", "p_reason": "test", "p_idempotency_key": "prompt"}
+    sql.as_user(admin, "admin_write_prompts", p_prompts=[prompt], **written)
     for name in ("stranger", "user", "support", "admin", "owner"):
         user_id = people[name].user_id
         assert user_id

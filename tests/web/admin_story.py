@@ -25,6 +25,9 @@ ADMIN_SHOWN = {
     "admin_suspend_user": "Suspension",
     "admin_limit_user": "UserLimits",
     "admin_list_audit_log": "AuditPage",
+    "admin_list_prompts": "PromptList",
+    "admin_write_prompts": "PromptChange",
+    "admin_undo_prompts": "PromptChange",
 }
 
 
@@ -54,7 +57,20 @@ def act(story: Any, world: World) -> None:
     for suspended in (True, False):
         story.call("admin_suspend_user", admin, **ask, suspended=suspended)
     story.call("admin_list_users", admin, query="example.test", suspended=False, limit=2)
+    _write_prompts(story, admin)
     story.call("admin_list_audit_log", admin)
     story.call("verify_audit_log", story.service)
     story.call("admin_note_order", admin, order="pause_queue", subject="low")
     story.call("admin_get_user", story.boss.caller, user_id=story.user.id)
+
+
+def _write_prompts(story: Any, admin: Any) -> None:
+    """Created, changed, left as it was, and put back."""
+    prompt = {"key": uuid.uuid4().hex, "category": "quality", "content": "sharp"}
+    write = {"source": "edit", "reason": "test"}
+    for content in ("sharp", "very sharp", "very sharp"):
+        asked = {"prompts": [{**prompt, "content": content}], "idempotency_key": uuid.uuid4().hex, **write}
+        for dry_run in (True, False):
+            change = story.call("admin_write_prompts", admin, **asked, dry_run=dry_run)
+    story.call("admin_list_prompts", story.boss.caller, category="quality", active=True)
+    story.call("admin_undo_prompts", admin, change_id=change["change_id"], reason="test")

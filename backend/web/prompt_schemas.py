@@ -1,0 +1,129 @@
+"""The shapes of system prompts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from backend.web.admin_schemas import DryRun, Reason
+from backend.web.openapi import Answer
+from backend.web.schemas import Body, Query
+
+KEY = r"^[a-z0-9][a-z0-9_-]{1,63}$"
+CATEGORY = r"^[a-z][a-z0-9_]{1,39}$"
+Kind = Literal["image", "video"]
+Category = Annotated[str, Field(pattern=CATEGORY, examples=["style_preset"])]
+Title = Annotated[str, Field(min_length=1, max_length=200, examples=["Watercolor"])]
+Description = Annotated[str, Field(max_length=1000)]
+Content = Annotated[
+    str, Field(min_length=1, max_length=4000, pattern=r"\S", examples=["watercolor painting, soft edges"])
+]
+Kinds = Annotated[list[Kind], Field(min_length=1, max_length=2, description="Kinds of models that it suits.")]
+Always = Annotated[bool, Field(description="Part of every generation of its kinds, not only of those that choose it.")]
+Position = Annotated[int, Field(ge=0, le=99999, description="Its place in its category.")]
+Active = Annotated[bool, Field(description="An inactive one is not used.")]
+
+
+class PromptPath(BaseModel):
+    """Which prompt."""
+
+    key: str = Field(pattern=KEY)
+
+
+class ChangePath(BaseModel):
+    """Which change of prompts."""
+
+    change_id: UUID
+
+
+class PromptQuery(Query):
+    """Which prompts."""
+
+    category: str | None = Field(None, max_length=40)
+    active: bool | None = None
+
+
+class NewPrompt(Body):
+    """A prompt that there is not yet."""
+
+    key: str = Field(pattern=KEY, examples=["watercolor"])
+    category: Category
+    title: Title = Field(default_factory=str, description="Its key, unless said otherwise.")
+    description: Description = ""
+    kinds: Kinds = Field(default_factory=list, description="Both, unless said otherwise.")
+    always: Always = False
+    position: Position = 100
+    active: Active = True
+    content: Content
+    reason: str = Reason
+    dry_run: bool = DryRun
+
+
+class PromptEdit(Body):
+    """What shall change; what is left out stays. `expected_version` is the version that you saw."""
+
+    expected_version: int = Field(ge=1, le=999_999_999)
+    category: Category = Field(default_factory=str)
+    title: Title = Field(default_factory=str)
+    description: Description = Field(default_factory=str)
+    kinds: Kinds = Field(default_factory=list)
+    always: Always = Field(default_factory=bool)
+    position: Position = Field(default_factory=int)
+    active: Active = Field(default_factory=bool)
+    content: Content = Field(default_factory=str)
+    reason: str = Reason
+    dry_run: bool = DryRun
+
+
+class Prompt(BaseModel):
+    """A system prompt."""
+
+    key: str
+    category: str
+    title: str
+    description: str
+    kinds: list[Kind]
+    always: bool
+    position: int
+    active: bool
+    version: int = Field(description="The one that is used; another text or category is another version.")
+    content: str
+
+
+class PromptRow(Prompt):
+    """A system prompt in a list."""
+
+    updated_at: datetime
+
+
+class PromptList(Answer):
+    """All prompts, by category and position."""
+
+    prompts: list[PromptRow]
+
+
+class ChangedPrompt(BaseModel):
+    """What became of one prompt; null: there was none, or there is none any more."""
+
+    key: str
+    change: Literal["created", "updated", "deleted", "unchanged"]
+    version: int | None
+    before: Prompt | None
+    after: Prompt | None
+
+
+class PromptChange(Answer):
+    """What became of prompts, all of them or none. A dry run has no `change_id`."""
+
+    change_id: UUID | None = Field(None, description="Undoes it.")
+    source: Literal["edit", "import", "optimize", "rollback", "undo"]
+    undoes: UUID | None = Field(description="The change that this one took back.")
+    created: int
+    updated: int
+    deleted: int
+    unchanged: int
+    prompts: list[ChangedPrompt]
+    dry_run: bool
