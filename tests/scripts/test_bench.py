@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from scripts.bench import batches
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from scripts.benchmarks import batches, books, report
+from scripts.benchmarks.figures import Figure, Target, missing, paired
+from scripts.benchmarks.ground import CannotMeasure, lay
+from scripts.local.postgres import Postgres
+
+RUN = report.Run(datetime(2026, 11, 21, tzinfo=UTC), 12.0, "scripts/bench --quick")
 
 
 def test_a_batch_is_measured_against_singles(database: str) -> None:
@@ -10,3 +20,57 @@ def test_a_batch_is_measured_against_singles(database: str) -> None:
     found = batches.compare(database, singles=2, items=5, rounds=1)
     assert found.singles_ms > 0 and found.batch_ms > 0
     assert found.ratio == found.batch_ms / found.singles_ms
+
+
+def test_the_floor_books_what_it_is_told(postgres: Postgres) -> None:
+    """A floor that did less than its work would make us look slow, or its errors make us look fast."""
+    ground = lay(postgres, "bench_floor", users=5, tell=lambda line: None)
+    pair = books.compare(ground, books.SMOKE, lambda line: None, "pairs", ("pair", "pair_floor"), 2, 5, "floor")
+    life = books.compare(ground, books.SMOKE, lambda line: None, "lives", ("life", "life_floor"), 2, 5, "floor")
+    assert pair.ratio and life.ratio, (pair.why_not, life.why_not)
+    assert books.check_floor(ground) == []
+    ground.execute(
+        "update floor.wallets set balance = balance + 1 where id = (select min(id::text)::uuid from floor.wallets)"
+    )
+    assert len(books.check_floor(ground)) == 1
+    with pytest.raises(CannotMeasure, match="no_such"):
+        ground.rate_of("select no_such();", clients=1, seconds=1, variables={})
+    postgres.drop("bench_floor")
+
+
+def test_the_median_of_the_ratios_counts() -> None:
+    """A round in which the machine was busy hits both of its halves."""
+    figure = paired("books", "pairs", "per s", [(50, 100), (5, 10), (90, 100)], "floor", Target(0.5, at_least=True))
+    assert (figure.value, figure.floor, figure.ratio, figure.verdict) == (50, 100, 0.5, "PASS")
+
+
+@pytest.mark.parametrize(
+    ("figure", "verdict"),
+    [
+        (Figure("g", "n", 1.0, "ms", target=Target(1.0)), "PASS"),
+        (Figure("g", "n", 1.1, "ms", target=Target(1.0)), "FALLS SHORT"),
+        (Figure("g", "n", 5.0, "ms", 10.0, "floor", target=Target(1.0)), "PASS"),
+        (Figure("g", "n", 5.0, "ms", 10.0, "floor", target=Target(0.6, at_least=True)), "FALLS SHORT"),
+        (Figure("g", "n", 5.0, "ms"), ""),
+        (missing("g", "n", "no network"), "NOT MEASURED"),
+    ],
+)
+def test_a_figure_is_judged_by_its_ratio_and_else_by_its_value(figure: Figure, verdict: str) -> None:
+    """And what could not be measured is no success."""
+    assert figure.verdict == verdict
+
+
+def test_a_report_shows_short_falls(capsys: pytest.CaptureFixture[str]) -> None:
+    """On the terminal, for machines, and on the page that is published."""
+    figures = [
+        Figure("books", "pairs", 40.0, "per s", 100.0, "least SQL", target=Target(0.75, at_least=True)),
+        missing("books", "another", "no network"),
+    ]
+    report.show(RUN, figures, as_json=False)
+    report.show(RUN, figures, as_json=True)
+    shown, _, machine = capsys.readouterr().out.partition("{")
+    for text in (shown, report.page(RUN, figures)):
+        assert "FALLS SHORT" in text and "≥ 0.75" in text and "NOT MEASURED: no network" in text
+        assert "0 of 1 targets reached, 1 not measured" in text
+    told = json.loads("{" + machine)
+    assert told["figures"][0]["ratio"] == 0.4 and told["machine"]["PostgreSQL"]

@@ -1,4 +1,4 @@
-"""Compare a batch with single generations: `.venv/bin/python -m scripts.bench.batches`.
+"""A batch beside single generations.
 
 Both are called as PostgREST calls them, as the user and one transaction each, on a durable PostgreSQL that nobody else
 uses. Time is what PostgreSQL says it spent on statements (pg_stat_database.active_time); the way there doesn't count.
@@ -6,21 +6,15 @@ uses. Time is what PostgreSQL says it spent on statements (pg_stat_database.acti
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
-
-from scripts import migrate
-from scripts.local import environment
-from scripts.local.postgres import Postgres
 
 MODEL, CREDITS = "local/picture", 4
 SPENT = "select active_time from pg_stat_database where datname = current_database()"
@@ -56,25 +50,6 @@ def compare(url: str, *, singles: int = 50, items: int = 500, rounds: int = 5) -
                 ones.append(one)
                 batches.append(batch)
     return Figures(singles, items, rounds, round(median(ones), 1), round(median(batches), 1))
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Measure and say what was found."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.bench.batches", description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often; medians count (default: 5)")
-    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    options = parser.parse_args(arguments)
-    environment.clean_own()
-    with Postgres(durable=True) as postgres:
-        postgres.create_platform("bench")
-        migrate.up(postgres.url("bench"), say=lambda line: None)
-        found = compare(postgres.url("bench"), rounds=max(1, options.rounds))
-    if options.json:
-        print(json.dumps({**asdict(found), "ratio": round(found.ratio, 3)}))
-    else:
-        print(f"{found.singles} single generations: {found.singles_ms:8.1f} ms of database time")
-        print(f"one batch of {found.items} items:   {found.batch_ms:8.1f} ms, {found.ratio:.2f} of that")
-    return 0
 
 
 def _user(connection: psycopg.Connection[Any], credits: int) -> uuid.UUID:
@@ -115,7 +90,3 @@ def _spent(watcher: psycopg.Connection[Any], worker: psycopg.Connection[Any], wo
 def _read(watcher: psycopg.Connection[Any], worker: psycopg.Connection[Any]) -> float:
     worker.execute("select pg_stat_force_next_flush()")
     return float(watcher.execute(SPENT).fetchall()[0][0])
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

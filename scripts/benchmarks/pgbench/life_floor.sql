@@ -1,0 +1,13 @@
+\set n random(1, :wallets)
+begin;
+select set_config('role', 'authenticated', true), set_config('request.jwt.claims', '{"role": "authenticated", "sub": "00000000-0000-4000-8000-' || lpad(:n::text, 12, '0') || '"}', true);
+select floor.create_generation(auth.uid(), 4, gen_random_uuid()::text, 'a fox in the snow', '{"num_images": 1}') as generation \gset
+commit;
+begin;
+select set_config('role', 'service_role', true), set_config('request.jwt.claims', '{"role": "service_role"}', true);
+select floor.claim(:generation);
+commit;
+begin;
+select set_config('role', 'service_role', true), set_config('request.jwt.claims', '{"role": "service_role"}', true);
+select floor.complete(:generation, '[{"path": "generations/a/b/1-0.png", "kind": "image", "width": 512, "height": 512}]');
+commit;
