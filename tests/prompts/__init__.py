@@ -1,0 +1,1 @@
+"""Prompts without a server: the optimiser and the documents that move between environments."""
