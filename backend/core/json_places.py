@@ -1,0 +1,56 @@
+"""Where the values of a JSON text stand, so that people can be told the line."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+
+
+@dataclass
+class Places:
+    """The line of each value by its path (`prompts.6.content`), and the names that stand twice in one object."""
+
+    lines: dict[str, int] = field(default_factory=dict)
+    twice: list[tuple[int, str]] = field(default_factory=list)
+
+    def line(self, path: str) -> int:
+        """Return the line of a value, or of what should hold it."""
+        while path and path not in self.lines:
+            path = path.rpartition(".")[0]
+        return self.lines.get(path, 1)
+
+    def note(self, path: str, line: int) -> None:
+        """Keep where a value stands."""
+        if path in self.lines:
+            self.twice.append((line, path))
+        self.lines[path] = line
+
+
+def find(text: str) -> Places:
+    """Return the places in a text that is known to be JSON."""
+    places, line, at = Places(), 1, 0
+    steps: list[str | int | None] = []  # a name in each object that we are in, or a place in each list
+    for found in _TOKEN.finditer(text):
+        mark = found[0]
+        line, at = line + text.count("\n", at, found.start()), found.start()
+        here = steps[-1] if steps else ""
+        if mark in ("}", "]"):
+            steps.pop()
+        elif mark == ",":
+            steps[-1] = here + 1 if isinstance(here, int) else None
+        elif here is None:
+            steps[-1] = json.loads(mark)
+            places.note(_path(steps), line)
+        elif mark != ":":
+            if isinstance(here, int):
+                places.note(_path(steps), line)
+            if mark in ("{", "["):
+                steps.append(None if mark == "{" else 0)
+    return places
+
+
+def _path(steps: list[str | int | None]) -> str:
+    return ".".join(map(str, steps))
