@@ -28,7 +28,7 @@ AT_ONCE = 20  # deliveries of one check; each may wait for a time-out
 MEANING = {
     "no_worker": "No worker is alive: what users start waits.",
     "queue_old": "Work waits too long in the queue.",
-    "ledger_problem": "The books hold something that should not be.",
+    "ledger_problem": "The books, or the audit log, hold something that should not be.",
     "key_pool_empty": "Every key of a provider rests: nothing can be ordered there.",
     "failure_rate": "Too many generations fail by no fault of their users.",
     "payment_event_parked": "What Stripe told about a payment could not be applied, often enough to give up.",

@@ -21,6 +21,12 @@ def reconcile_holds(caller: Caller) -> Json:
     return done
 
 
+def reconcile_audit_log(caller: Caller, *, limit: int = 20000) -> Json:
+    """Verify the next new rows of the audit log, and as many old ones again."""
+    done: Json = caller.call("reconcile_audit_log", p_limit=limit)
+    return done
+
+
 def reconcile_books(caller: Caller) -> Json:
     """Sum both sides of the books."""
     done: Json = caller.call("reconcile_books")

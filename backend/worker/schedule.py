@@ -58,6 +58,7 @@ def periodic_jobs(settings: Settings) -> list[Periodic]:
         Periodic("reconcile_wallets", 60, reconcile.wallets),
         Periodic("reconcile_holds", 600, reconcile.holds),
         Periodic("reconcile_books", DAY, reconcile.books),
+        Periodic("reconcile_audit_log", 3600, reconcile.audit_log),
         Periodic("stripe_events", settings.schedule_dispatch_seconds, stripe_events.dispatch),
         Periodic("stripe_healer", settings.schedule_heal_seconds, healing.heal),
         Periodic("auto_topups", settings.schedule_dispatch_seconds, topups.dispatch),

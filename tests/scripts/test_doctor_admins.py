@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scripts.doctors import Clinic, blamed
+from tests.scripts.doctors import Clinic, blamed, warned
 
 OFF = "alter table private.user_roles disable trigger user_roles_keep_an_owner"
 ON = "alter table private.user_roles enable trigger user_roles_keep_an_owner"
@@ -48,3 +48,17 @@ def test_a_changed_row_of_the_audit_log_is_named(clinic: Clinic) -> None:
     harm = f"{off}; update private.audit_log set act = 'other' where act = 'test'; {on}"
     with clinic.broken(harm, f"{off}; update private.audit_log set act = 'test' where act = 'other'; {on}"):
         assert blamed(clinic.examine()) == {"audit log": ["row_changed: row 1"]}
+
+
+def test_when_the_audit_log_was_last_verified_is_told(clinic: Clinic) -> None:
+    """By the scheduler, each hour; a problem that it has found counts although the row is an old one."""
+    [sound] = [one for one in clinic.examine() if one.check == "audit log"]
+    assert sound.state == "ok" and "last verified 20" in sound.cause
+    since = "update private.audit_verification set verified_at = verified_at {} interval '2 days'"
+    with clinic.broken(since.format("-"), since.format("+")):  # type: ignore[arg-type]
+        [said] = warned(clinic.examine())["audit log"]
+        assert said.startswith("last verified 20") and "rows since: " in said
+    told = """insert into private.ledger_problems (source, transaction_id, problem, once_key, found_at)
+        values ('audit', 7, 'audit_row_changed', 'test', now())"""
+    with clinic.broken(told, "delete from private.ledger_problems where once_key = 'test'"):
+        assert blamed(clinic.examine())["audit log"] == ["row_changed: row 7"]

@@ -32,8 +32,8 @@ def test_nobody_changes_the_log(sql: Sql, statement: str) -> None:
         ("update private.audit_log set role = 'owner' where id = 2", "row_changed"),
         ("update private.audit_log set after = '{}' where id = 3", "row_changed"),
         ("delete from private.audit_log where id = 2", "chain_broken"),
-        ("delete from private.audit_log where id = 3", "last_row_missing"),
-        ("delete from private.audit_log", "last_row_missing"),
+        ("delete from private.audit_log where id = 3", "row_missing"),
+        ("delete from private.audit_log", "head_differs"),
     ],
 )
 def test_a_changed_or_dropped_row_of_the_log_shows(sql: Sql, harm: str, problem: str) -> None:

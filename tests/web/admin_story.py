@@ -60,6 +60,7 @@ def act(story: Any, world: World) -> None:
     _write_prompts(story, admin)
     story.call("admin_list_audit_log", admin)
     story.call("verify_audit_log", story.service)
+    story.call("reconcile_audit_log", story.service)
     story.call("admin_note_order", admin, order="pause_queue", subject="low")
     story.call("admin_get_user", story.boss.caller, user_id=story.user.id)
 

@@ -119,7 +119,7 @@ def test_everything_that_must_happen_by_the_clock_does(world: World) -> None:
     names = [job.name for job in schedule.periodic_jobs(world.deps.settings)]
     assert names == [
         *("sweep_generations", "sweep_credits", "dispatch", "charges", "collect_metrics"),
-        *("checkpoints", "reconcile_wallets", "reconcile_holds", "reconcile_books"),
+        *("checkpoints", "reconcile_wallets", "reconcile_holds", "reconcile_books", "reconcile_audit_log"),
         *("stripe_events", "stripe_healer", "auto_topups", "expiry_notices", "deliver_gifts"),
         *("tidy_provider_results", "alerts"),
     ]
