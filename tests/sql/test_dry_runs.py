@@ -12,6 +12,7 @@ from tests.factories import Json, Sql
 from tests.sql import payments
 from tests.sql.conftest import refused
 from tests.sql.project import _read, tables
+from tests.sql.prompting import prompt, write
 from tests.sql.staff import staff
 from tests.sql.test_adjustments import adjust
 
@@ -65,6 +66,11 @@ def refund(scene: Scene) -> Json:
     return {**asked, "p_reason": "asked for", "p_idempotency_key": "refund"}
 
 
+def written(scene: Scene) -> Json:
+    """A change of prompts."""
+    return {"p_change_id": write(scene.sql, scene.ada, prompt("dry-fog"))["change_id"], "p_reason": "a mistake"}
+
+
 # One real request per act, by an owner: what it needs is made by the function that returns its arguments.
 EXAMPLES: dict[str, Callable[[Scene], Json]] = {
     "admin_adjust_credits": lambda s: {
@@ -77,6 +83,10 @@ EXAMPLES: dict[str, Callable[[Scene], Json]] = {
     },
     "admin_suspend_user": lambda s: {"p_user_id": s.alice, "p_suspended": True, "p_reason": "fraud"},
     "admin_limit_user": lambda s: {"p_user_id": s.alice, "p_concurrency": 9, "p_reason": "a big customer"},
+    "admin_write_prompts": lambda _: {
+        "p_prompts": [prompt("dry-fog")], "p_source": "edit", "p_reason": "for autumn", "p_idempotency_key": "dry",
+    },
+    "admin_undo_prompts": written,
     "admin_note_order": lambda _: {"p_order": "pause_queue", "p_subject": "low"},
     "admin_retry_stripe_event": parked,
     "admin_start_refund": refund,
@@ -111,7 +121,7 @@ def test_a_dry_run_says_so_and_leaves_every_table_as_it_was(scene: Scene, act: s
     assert dry["dry_run"] is True
     assert state(scene.sql) == before
     real = scene.sql.as_user(scene.owen, act, **asked)
-    assert real["dry_run"] is False and real.keys() == dry.keys() - {"takes"}
+    assert real["dry_run"] is False and real.keys() ^ dry.keys() <= {"takes", "change_id"}
     assert state(scene.sql) != before
 
 
