@@ -19,6 +19,8 @@ from backend.web import (
     credits,
     docs,
     errors,
+    flags,
+    flags_admin,
     generations,
     gifts,
     health,
@@ -53,6 +55,7 @@ ROUTES = (
     (receipts.bp, public),
     (webhooks.bp, public),
     (me.bp, user),
+    (flags.bp, user),
     (credits.bp, user),
     (gifts.bp, user),
     (notices.bp, user),
@@ -70,6 +73,8 @@ ROUTES = (
     (billing_admin.bp, admin),
     (promotions_admin.bp, admin),
     (prompts_admin.bp, support),
+    (flags_admin.lists, support),
+    (flags_admin.bp, admin),
     (users.bp, support),
     (adjustments.bp, support),
     (audit.bp, admin),
@@ -89,6 +94,7 @@ def create_app(settings: Settings | None = None, deps: Deps | None = None) -> Fl
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     app.extensions["deps"] = deps or build_deps(settings)
     app.extensions["tokens"] = Tokens(settings)
+    app.extensions["flags"] = flags.Flags(settings)
     requests.init_app(app)
     errors.init_app(app)
     security.init_app(app, settings)
@@ -99,7 +105,8 @@ def create_app(settings: Settings | None = None, deps: Deps | None = None) -> Fl
         if blueprint not in UNLIMITED and guard not in ADMINS:  # those count before they ask for the role
             app.before_request_funcs[blueprint.name].append(count)
         app.register_api(blueprint) if isinstance(blueprint, APIBlueprint) else app.register_blueprint(blueprint)
-    structlog.get_logger(__name__).info("app_created", app_env=settings.app_env, testing_mode=settings.testing_mode)
+    said = settings.model_dump(include={"app_env", "testing_mode", "flag_overrides"})
+    structlog.get_logger(__name__).info("app_created", **said)
     return app
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from pydantic import ValidationError as Invalid
 
+from backend import flags
 from backend.variables import LOOPBACK as LOOPBACK
 from backend.variables import (
     JwtSecret,
@@ -106,6 +107,8 @@ class Settings(BaseModel):
     )
     public_api_url: SafeAddress | None = Field(None, validation_alias=AliasChoices("PUBLIC_API_URL"))
 
+    flag_overrides: dict[str, bool] = Field({}, validation_alias=AliasChoices(*flags.VARIABLES))
+
     smtp_url: SmtpAddress | None = Field(None, validation_alias=AliasChoices("SMTP_URL"))
     mail_from: MailAddress | None = Field(None, validation_alias=AliasChoices("MAIL_FROM"))
     alert_emails: MailAddresses = Field((), validation_alias=AliasChoices("ALERT_EMAILS"))
@@ -142,10 +145,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Return the settings, or raise ConfigError naming all that is missing or wrong at once."""
     source = os.environ if environ is None else environ
     given = {name: value.strip() for name, value in source.items() if value.strip()}
-    fal_keys = _fal_keys(given)
-    problems = _unsafe(given) + _unsafe_payments(given) + _incomplete_mail(given) + _lacking(given)
+    overrides, problems = flags.overrides(given)
+    problems += _unsafe(given) + _unsafe_payments(given) + _incomplete_mail(given) + _lacking(given)
     try:
-        settings = Settings.model_validate(given | fal_keys)
+        plain = {name: value for name, value in given.items() if not name.startswith(flags.PREFIX)}
+        settings = Settings.model_validate(plain | _fal_keys(given) | {min(flags.VARIABLES): overrides})
     except Invalid as error:
         problems = [_problem(found["type"], str(found["loc"][0]), found["msg"]) for found in error.errors()] + problems
     if problems:

@@ -2,19 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-
-class AppError(Exception):
-    """The request was refused."""
-
-    code: str
-    status: int
-
-    def __init__(self, message: str | None = None, /, **details: Any) -> None:
-        self.message = message or (type(self).__doc__ or "").strip()
-        self.details: dict[str, Any] = details
-        super().__init__(self.message)
+from backend.app_error import AppError as AppError
+from backend.not_found import (
+    AdjustmentNotFound as AdjustmentNotFound,
+)
+from backend.not_found import (
+    BatchNotFound as BatchNotFound,
+)
+from backend.not_found import (
+    EventNotFound as EventNotFound,
+)
+from backend.not_found import (
+    FlagNotFound as FlagNotFound,
+)
+from backend.not_found import (
+    GenerationNotFound as GenerationNotFound,
+)
+from backend.not_found import (
+    ModelNotFound as ModelNotFound,
+)
+from backend.not_found import (
+    NotFound as NotFound,
+)
+from backend.not_found import (
+    PackageNotFound as PackageNotFound,
+)
+from backend.not_found import (
+    PaymentNotFound as PaymentNotFound,
+)
+from backend.not_found import (
+    PlanNotFound as PlanNotFound,
+)
+from backend.not_found import (
+    PromoCodeNotFound as PromoCodeNotFound,
+)
+from backend.not_found import (
+    PromptNotFound as PromptNotFound,
+)
+from backend.not_found import (
+    ReservationNotFound as ReservationNotFound,
+)
+from backend.not_found import (
+    TransactionNotFound as TransactionNotFound,
+)
+from backend.not_found import (
+    UserNotFound as UserNotFound,
+)
 
 
 class InvalidAmount(AppError):
@@ -75,90 +108,6 @@ class SelfApproval(AppError):
     """You asked for this yourself: somebody else must approve it."""
 
     code, status = "self_approval", 403
-
-
-class NotFound(AppError):
-    """There is nothing at this address."""
-
-    code, status = "not_found", 404
-
-
-class ModelNotFound(AppError):
-    """There is no such model."""
-
-    code, status = "model_not_found", 404
-
-
-class GenerationNotFound(AppError):
-    """There is no such generation."""
-
-    code, status = "generation_not_found", 404
-
-
-class BatchNotFound(AppError):
-    """There is no such batch."""
-
-    code, status = "batch_not_found", 404
-
-
-class ReservationNotFound(AppError):
-    """There is no such reservation."""
-
-    code, status = "reservation_not_found", 404
-
-
-class TransactionNotFound(AppError):
-    """There is no such transaction."""
-
-    code, status = "transaction_not_found", 404
-
-
-class PackageNotFound(AppError):
-    """There is no such package, or it is not sold any more."""
-
-    code, status = "package_not_found", 404
-
-
-class PlanNotFound(AppError):
-    """There is no such plan, or it is not sold any more."""
-
-    code, status = "plan_not_found", 404
-
-
-class PromoCodeNotFound(AppError):
-    """There is no such code, or it can't be redeemed now."""
-
-    code, status = "promo_code_not_found", 404
-
-
-class PromptNotFound(AppError):
-    """There is no such system prompt, or change of them."""
-
-    code, status = "prompt_not_found", 404
-
-
-class PaymentNotFound(AppError):
-    """There is no such payment."""
-
-    code, status = "payment_not_found", 404
-
-
-class EventNotFound(AppError):
-    """There is no such event."""
-
-    code, status = "event_not_found", 404
-
-
-class AdjustmentNotFound(AppError):
-    """There is no such adjustment."""
-
-    code, status = "adjustment_not_found", 404
-
-
-class UserNotFound(AppError):
-    """There is no such user."""
-
-    code, status = "user_not_found", 404
 
 
 class MethodNotAllowed(AppError):

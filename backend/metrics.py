@@ -27,6 +27,8 @@ _request_seconds = Histogram(
 _rpc_seconds = Histogram(
     "scrip_rpc_seconds", "Time of a SQL operation.", ("operation", "outcome"), buckets=SECONDS, registry=_registry
 )
+_disabled = Counter("scrip_feature_disabled", "Requests refused by a feature flag.", ("flag",), registry=_registry)
+_missing_flags = Counter("scrip_flag_has_no_row", "Looks at a flag that has no row.", ("flag",), registry=_registry)
 _shared: list[Path] = []
 
 
@@ -50,6 +52,16 @@ def saw_request(*, route: str | None, method: str, status: int, seconds: float) 
 def saw_rpc(*, operation: str, outcome: str, seconds: float) -> None:
     """Count a call of a SQL operation; `outcome` is ok, refused, unavailable or internal."""
     _rpc_seconds.labels(operation, outcome).observe(seconds)
+
+
+def saw_disabled_feature(*, flag: str) -> None:
+    """Count a request that a feature flag refused."""
+    _disabled.labels(flag).inc()
+
+
+def saw_missing_flag(*, flag: str) -> None:
+    """Count a look at a flag whose declared default had to count."""
+    _missing_flags.labels(flag).inc()
 
 
 def exposition(more: Iterable[Metric]) -> bytes:

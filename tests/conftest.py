@@ -29,7 +29,7 @@ OURS += (
     "TRUSTED_PROXIES",
     "METRICS_TOKEN",
 )
-OURS += ("SENTRY_DSN", "S3_", "RATE_LIMIT_", "PROMETHEUS_", "WORKER_", "SCHEDULE_", "LEDGER_", "ALERT_")
+OURS += ("SENTRY_DSN", "S3_", "RATE_LIMIT_", "PROMETHEUS_", "WORKER_", "SCHEDULE_", "LEDGER_", "ALERT_", "FLAG_")
 LIBPQ = ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSERVICE", "PGSSLMODE", "PGOPTIONS", "PGPASSFILE")
 
 # The developer's shell must not leak into tests, nor tests into a proxy.

@@ -25,7 +25,7 @@ BATCH = 100
 
 def dispatch(deps: Deps) -> int:
     """Tell the workers for whom something is to be bought; returns how many."""
-    if not deps.stripe.configured:
+    if not deps.stripe.configured or deps.settings.flag_overrides.get("payments") is False:
         return 0
     due = rpc.list_due_auto_topups(deps.rpc.as_service(), limit=BATCH)
     return sum(deps.queue.enqueue_topup(user_id) for user_id in due)

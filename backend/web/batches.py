@@ -10,6 +10,7 @@ from flask import url_for
 from backend.core import batches
 from backend.errors import (
     BatchNotFound,
+    FeatureDisabled,
     IdempotencyKeyReused,
     InsufficientCredits,
     InvalidState,
@@ -22,6 +23,7 @@ from backend.rpc import batches as rpc
 from backend.web.auth import current_caller
 from backend.web.batch_schemas import Batch, BatchPage, BatchPath, BatchQuery, ItemQuery, NewBatch
 from backend.web.context import deps, request_id
+from backend.web.flags import require_flag
 from backend.web.openapi import blueprint, user_answers
 from backend.web.outputs import signed, with_urls
 from backend.web.schemas import SpendHeaders
@@ -36,6 +38,7 @@ SPENT = {"Location": "Where to follow it.", "Idempotency-Key": "The key of this 
     responses=user_answers(
         Batch,
         InsufficientCredits,
+        FeatureDisabled,
         UserSuspended,
         ModelNotFound,
         ProviderNotConfigured,
@@ -45,6 +48,8 @@ SPENT = {"Location": "Where to follow it.", "Idempotency-Key": "The key of this 
         headers=SPENT,
     ),
 )
+@require_flag("batches")
+@require_flag("generations")
 def create(header: SpendHeaders, body: NewBatch) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Start up to 500 generations: all are priced and held together, or none; partial starts what the credits allow."""
     started = batches.start(
@@ -81,9 +86,19 @@ def cancel(path: BatchPath) -> dict[str, Any]:
 @bp.post(
     "/<batch_id>/retry",
     responses=user_answers(
-        Batch, BatchNotFound, InsufficientCredits, UserSuspended, ModelNotFound, UserNotFound, status=202, headers=SPENT
+        Batch,
+        BatchNotFound,
+        InsufficientCredits,
+        FeatureDisabled,
+        UserSuspended,
+        ModelNotFound,
+        UserNotFound,
+        status=202,
+        headers=SPENT,
     ),
 )
+@require_flag("batches")
+@require_flag("generations")
 def retry(path: BatchPath, header: SpendHeaders) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Start the failed items again, at today's price."""
     retried = batches.retry(
@@ -92,7 +107,8 @@ def retry(path: BatchPath, header: SpendHeaders) -> tuple[dict[str, Any], int, d
     return _spent(retried, header)
 
 
-@bp.post("/<batch_id>/archive", responses=user_answers(Batch, BatchNotFound, InvalidState, status=202))
+@bp.post("/<batch_id>/archive", responses=user_answers(Batch, FeatureDisabled, BatchNotFound, InvalidState, status=202))
+@require_flag("image_processing")
 def archive(path: BatchPath) -> tuple[dict[str, Any], int]:
     """Ask for a zip with every output so far; the batch shows its address when it is ready."""
     return _with_urls(batches.ask_for_archive(deps(), current_caller(), batch_id=str(path.batch_id)))[0], 202

@@ -9,6 +9,7 @@ from flask import request
 from backend.core import billing as core
 from backend.core.stripe_events import receive
 from backend.errors import (
+    FeatureDisabled,
     IdempotencyKeyReused,
     InvalidSignature,
     InvalidState,
@@ -35,6 +36,7 @@ from backend.web.billing_schemas import (
     Received,
 )
 from backend.web.context import deps, request_id
+from backend.web.flags import require_flag
 from backend.web.limits import count
 from backend.web.openapi import answers, blueprint, user_answers
 from backend.web.schemas import SpendHeaders
@@ -59,12 +61,14 @@ def index() -> dict[str, Any]:
         PromoCodeNotFound,
         PromoCodeRedeemed,
         UserNotFound,
+        FeatureDisabled,
         IdempotencyKeyReused,
         InvalidState,
         PaymentsNotConfigured,
         headers={"Idempotency-Key": "The key of this request."},
     ),
 )
+@require_flag("payments")
 def checkout(header: SpendHeaders, body: NewCheckout) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Start to buy a package or to subscribe to a plan: send the person to `url`, then follow the payment."""
     me = current_user()

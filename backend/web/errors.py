@@ -10,7 +10,17 @@ from flask import Flask, Response, g, jsonify, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from backend.errors import AppError, Internal, InvalidParams, MethodNotAllowed, NotFound, PayloadTooLarge
+from backend.errors import (
+    AppError,
+    FeatureDisabled,
+    Internal,
+    InvalidParams,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+)
+from backend.flags import FLAGS
+from backend.metrics import saw_disabled_feature
 
 log = structlog.get_logger("backend.web")
 
@@ -37,6 +47,8 @@ def render(error: AppError) -> Response:
     response = jsonify(error=body)
     response.status_code = error.status
     response.headers.update(_headers(error))
+    if isinstance(error, FeatureDisabled) and error.details.get("flag") in FLAGS:
+        saw_disabled_feature(flag=error.details["flag"])
     return response
 
 

@@ -9,6 +9,7 @@ from flask import url_for
 
 from backend.core.generations import start
 from backend.errors import (
+    FeatureDisabled,
     GenerationNotFound,
     IdempotencyKeyReused,
     InsufficientCredits,
@@ -21,6 +22,7 @@ from backend.errors import (
 from backend.rpc import generations as rpc
 from backend.web.auth import current_caller
 from backend.web.context import deps, request_id
+from backend.web.flags import require_flag
 from backend.web.openapi import blueprint, user_answers
 from backend.web.outputs import with_urls
 from backend.web.schemas import (
@@ -48,6 +50,7 @@ def quote(body: QuoteRequest) -> dict[str, Any]:
     responses=user_answers(
         Generation,
         InsufficientCredits,
+        FeatureDisabled,
         UserSuspended,
         ModelNotFound,
         ProviderNotConfigured,
@@ -57,6 +60,7 @@ def quote(body: QuoteRequest) -> dict[str, Any]:
         headers={"Location": "Where to follow it.", "Idempotency-Key": "The key of this request."},
     ),
 )
+@require_flag("generations")
 def create(header: SpendHeaders, body: NewGeneration) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Start a generation: its price is held now, taken when it succeeds, given back when it fails."""
     started = start(

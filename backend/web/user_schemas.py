@@ -90,6 +90,13 @@ class Trace(BaseModel):
     created_at: datetime
 
 
+class FlagState(BaseModel):
+    """Whether a feature is on for this user, and why."""
+
+    on: bool
+    why: Literal["everybody", "user", "role", "percentage", "plan", "not_chosen", "off"]
+
+
 class UserDetail(Answer):
     """All of one user: the newest 20 of each list, and all open lots."""
 
@@ -102,6 +109,7 @@ class UserDetail(Answer):
     created_at: datetime | None
     last_sign_in_at: datetime | None
     concurrency: int | None = Field(description="Slots of his own; null: as everybody.")
+    flags: dict[str, FlagState] = Field(description="By key; overrides of single processes don't show here.")
     credits: Balance | None
     lots: list[OpenLot]
     transactions: list[Movement]

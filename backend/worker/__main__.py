@@ -38,7 +38,7 @@ def main() -> int:
 def work(settings: Settings) -> None:
     """Run RQ's worker, and anew when it gives up because Redis went away; returns once asked to stop."""
     signal, outage, pause = StopSignal(), Outage(), 0.5
-    log.info("worker_started")
+    log.info("worker_started", flag_overrides=settings.flag_overrides)
     while not signal.asked:
         signal.listen()  # RQ's worker has handlers of its own while it runs
         if _session(settings, outage):

@@ -174,7 +174,7 @@ def main() -> int:
     configure_logging(settings)
     signal = StopSignal()
     signal.listen()
-    log.info("scheduler_started")
+    log.info("scheduler_started", flag_overrides=settings.flag_overrides)
     Scheduler(settings, signal).run()
     log.info("scheduler_stopped")
     return 0

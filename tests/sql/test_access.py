@@ -59,7 +59,8 @@ RULES = {
           and not coalesce('security_invoker=true' = any(c.reloptions), false)""",
     "the API runs nothing as its owner unless only the service may call it": """
         select p.oid::regprocedure::text from pg_proc p
-        where p.pronamespace = 'public'::regnamespace and p.prosecdef and p.proname <> 'custom_access_token_hook'
+        where p.pronamespace = 'public'::regnamespace and p.prosecdef
+          and p.proname not in ('custom_access_token_hook', 'before_user_created_hook')
           and (has_function_privilege('anon', p.oid, 'execute')
                or has_function_privilege('authenticated', p.oid, 'execute'))""",
 }

@@ -12,6 +12,7 @@ from backend.errors import Forbidden
 from backend.rpc.acts import admin_set_role
 from tests.worker.world import World
 
+EARLY = "2026-01-01T00:00:00Z"
 # What each of them answers, as it is shown.
 ADMIN_SHOWN = {
     "admin_adjust_credits": "Adjustment",
@@ -28,6 +29,8 @@ ADMIN_SHOWN = {
     "admin_list_prompts": "PromptList",
     "admin_write_prompts": "PromptChange",
     "admin_undo_prompts": "PromptChange",
+    "admin_change_flag": "FlagDetail",
+    "admin_plan_flag": "FlagDetail",
 }
 
 
@@ -62,6 +65,12 @@ def act(story: Any, world: World) -> None:
     story.call("verify_audit_log", story.service)
     story.call("reconcile_audit_log", story.service)
     story.call("admin_note_order", admin, order="pause_queue", subject="low")
+    story.call("get_flags", story.user.caller)
+    chosen = {"percentage": 10, "roles": ["support"], "users": [story.user.id]}
+    story.call("admin_change_flag", admin, key="animations", reason="test", **chosen)
+    story.call("admin_plan_flag", admin, key="animations", reason="test", percentages=[20, 100], times=[EARLY, later])
+    story.call("admin_list_flags", story.boss.caller)
+    story.call("admin_change_flag", admin, key="animations", reason="test", percentage=100, roles=[], users=[])
     story.call("admin_get_user", story.boss.caller, user_id=story.user.id)
 
 

@@ -23,6 +23,7 @@ from tests.worker.world import World
 
 Json = Any
 UNUSED = {"custom_access_token_hook": "called by Supabase Auth, not by us"}
+UNUSED["before_user_created_hook"] = UNUSED["custom_access_token_hook"]
 DEFAULTS_DIFFER = {
     ("quote_generation", "p_params"): "a default for clients that call SQL themselves; ours always has params",
     ("refund_transaction", "p_amount"): "null is the whole of it; a caller of ours says how much",
@@ -49,6 +50,7 @@ FILE = {"path": "x/0.png", "kind": "image", "width": 8, "height": 8, "format": "
 SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
     "get_me": ("Me", lambda row: {**row, "email": "somebody@example.test"}),
     "set_low_balance_threshold": ("Me", lambda row: {**row, "email": "somebody@example.test"}),
+    "get_flags": ("FlagStates", lambda row: {"flags": row, "overridden": []}),
     "list_notices": ("NoticePage", lambda row: row),
     "mark_notices_read": ("Unread", lambda row: row),
     "gift_credits": ("Gift", lambda row: row),
@@ -76,6 +78,7 @@ SHOWN: dict[str, tuple[str, Callable[[Json], Json]]] = {
     "admin_deactivate_promo_code": ("PromoCodeDetail", lambda row: row),
     "redeem_promo_code": ("Redemption", lambda row: row),
     **{name: (model, lambda row: row) for name, model in ADMIN_SHOWN.items()},
+    "admin_list_flags": ("FlagList", lambda rows: {"data": rows}),
     "admin_list_roles": ("Staff", lambda rows: {"data": rows}),
     "admin_list_stripe_events": ("StripeEventPage", lambda row: row),
     "admin_start_refund": ("Refund", lambda row: row),

@@ -1,6 +1,6 @@
 -- admin_get_user(p_user_id) -> jsonb      called by: backend/rpc/acts.py as an admin
--- All of one user on one page: user_row_json, with controls, credits (as he sees them, null without a wallet), open lots, and the newest 20 of
--- ledger, generations, payments, adjustments and audit rows about him. For support and above.
+-- All of one user on one page: user_row_json, with controls, flags (on or off, and why), credits (as he sees them, null without a wallet),
+-- open lots, and the newest 20 of ledger, generations, payments, adjustments and audit rows about him. For support and above.
 -- Refuses, first match wins: unauthenticated 401 · forbidden 403 · user_not_found 404
 create or replace function private.admin_get_user(p_user_id uuid)
 returns jsonb
@@ -21,6 +21,7 @@ begin
   select * into w from public.wallets x where x.user_id = p_user_id;
   return v_user || jsonb_build_object(
     'concurrency', (select c.user_concurrency from private.user_controls c where c.user_id = p_user_id),
+    'flags', private.flag_states(p_user_id),
     'credits', case when w.id is not null then private.credit_figures(w) end,
     'lots', (
       select coalesce(jsonb_agg(jsonb_build_object('id', g.id, 'source', g.source, 'amount', g.amount, 'remaining', g.remaining,

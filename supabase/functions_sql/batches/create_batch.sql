@@ -4,7 +4,7 @@
 -- the batch with its present state.
 -- Guarantees: one lock and one update of the wallet. Items start as the user's slots allow, after the user's single generations.
 -- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · user_not_found 404 · idempotency_key_reused 409 ·
---   model_not_found 404 · invalid_params 422 · user_suspended 403 · insufficient_credits 402
+--   feature_disabled 403 · model_not_found 404 · invalid_params 422 · user_suspended 403 · insufficient_credits 402
 create or replace function private.create_batch(p_items jsonb, p_idempotency_key text, p_partial boolean)
 returns jsonb
 language plpgsql
@@ -35,6 +35,7 @@ begin
     end if;
     return private.batch_json(b);
   end if;
+  perform private.require_flag('batches'), private.require_flag('generations');
   -- Only a retry says which place an item has.
   p_items := (select jsonb_agg(case jsonb_typeof(e.item) when 'object' then e.item - 'index' else e.item end order by e.n)
               from jsonb_array_elements(p_items) with ordinality e (item, n));

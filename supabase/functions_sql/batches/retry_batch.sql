@@ -2,8 +2,8 @@
 -- Makes a new generation, with a new hold at today's price, for each item whose last one failed: all or none. Returns the batch.
 -- A repeat of the key retries nothing more. Where nothing has failed, nothing is done.
 -- Guarantees: one lock and one update of the wallet; of two retries at once one finds the failed items.
--- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · batch_not_found 404 · model_not_found 404 ·
---   user_suspended 403 · insufficient_credits 402
+-- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · batch_not_found 404 · feature_disabled 403 ·
+--   model_not_found 404 · user_suspended 403 · insufficient_credits 402
 create or replace function private.retry_batch(p_batch_id uuid, p_idempotency_key text)
 returns jsonb
 language plpgsql
@@ -25,6 +25,7 @@ begin
       order by g.batch_index) into v_items
     from private.last_tries(b.id) g where g.status = 'failed';
     if v_items is not null then
+      perform private.require_flag('batches'), private.require_flag('generations');
       update public.batches x set rounds = x.rounds + 1 where x.id = b.id returning * into b;
       perform private.hold_items(w, b, v_items, private.price_items(v_items, v_user_id));
       perform private.promote_waiting(v_user_id, private.clock());

@@ -1,5 +1,5 @@
 -- list_due_auto_topups(p_limit) -> jsonb      called by: backend/rpc/topups.py as service_role, from the scheduler
--- Users whose credits fell below their threshold and for whom nothing forbids an attempt now; who waits longest comes first.
+-- Users whose credits fell below their threshold and for whom nothing forbids an attempt now, the flag `payments` neither; who waits longest comes first.
 -- It costs in proportion to those who are below their threshold.
 -- Refuses: invalid_params 422
 create or replace function public.list_due_auto_topups(p_limit integer default 100)
@@ -16,7 +16,8 @@ begin
   return (
     select coalesce(jsonb_agg(x.user_id order by x.due_at), '[]') from (
       select a.user_id, a.due_at from public.auto_topups a
-      where a.enabled and a.due_at <= v_now and (a.not_before is null or a.not_before <= v_now) order by a.due_at limit p_limit) x);
+      where a.enabled and a.due_at <= v_now and (a.not_before is null or a.not_before <= v_now) and private.flag_on('payments', a.user_id)
+      order by a.due_at limit p_limit) x);
 end
 $$;
 

@@ -1,7 +1,7 @@
 -- start_auto_topup(p_user_id) -> jsonb      called by: backend/rpc/topups.py as service_role
 -- The payment to be made without its owner, {id, user_id, amount_cents, currency, payment_method_id, stale}; one that was interrupted before
 -- its outcome was booked is answered again, for a day (then stale: Stripe forgets idempotency keys). Null when nothing is to be bought (any
--- more): off, enough credits, an attempt is under way, too early.
+-- more): off, for the user or by the flag `payments`, enough credits, an attempt is under way, too early.
 -- Guarantees: all of it is decided under the wallet's lock. At most one attempt is open. In a calendar month (UTC) no more is tried than the
 --   cap; whom the cap stops is told once a month. The next attempt is 10 minutes later at the earliest.
 create or replace function public.start_auto_topup(p_user_id uuid)
@@ -19,7 +19,7 @@ declare
   p public.payments;
 begin
   select * into w from public.wallets x where x.user_id = p_user_id;
-  if not found then
+  if not found or not private.flag_on('payments', p_user_id) then
     return null;
   end if;
   w := private.lock_wallet(w.id);

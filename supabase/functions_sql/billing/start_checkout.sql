@@ -3,8 +3,8 @@
 -- p_promo_code adds its percent to the credits, not to the price; a repeat keeps what the first had. What nobody has opened a page for
 -- within 30 minutes has expired, so that price and code are good for a day and not for ever.
 -- Guarantees: one key, one payment, also under parallel calls. No credit moves here.
--- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · user_not_found 404 · idempotency_key_reused 409 · package_not_found 404 ·
---   promo_code_redeemed 409 · promo_code_not_found 404 · invalid_state 409 (the code gives credits)
+-- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · user_not_found 404 · idempotency_key_reused 409 ·
+--   feature_disabled 403 · package_not_found 404 · promo_code_redeemed 409 · promo_code_not_found 404 · invalid_state 409 (the code gives credits)
 drop function if exists public.start_checkout(text, text);
 drop function if exists private.start_checkout(text, text);
 create or replace function private.start_checkout(p_package_id text, p_idempotency_key text, p_promo_code text)
@@ -24,8 +24,12 @@ declare
 begin
   perform private.check_idempotency_key(p_idempotency_key);
   v_wallet_id := private.ensure_account(v_user_id);
+  select * into p from public.payments x where x.wallet_id = v_wallet_id and x.idempotency_key = p_idempotency_key;
+  if p.id is null or p.status = 'pending' and p.request_digest = v_digest then -- nobody has seen a page to pay on
+    perform private.require_flag('payments');
+  end if;
   select * into c from public.credit_packages x where x.id = p_package_id and x.active;
-  if found then
+  if found and p.id is null then
     insert into public.payments (user_id, wallet_id, kind, package_id, credits, amount_cents, currency, check_at,
       idempotency_key, request_digest, created_at, updated_at)
     values (v_user_id, v_wallet_id, 'checkout', c.id, c.credits + c.bonus_credits, c.amount_cents, c.currency,

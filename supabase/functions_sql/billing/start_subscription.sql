@@ -2,7 +2,7 @@
 -- The first payment of a subscription to be made, at the price that our row says now. A repeat of the key answers the first one as it is now.
 -- Guarantees: one key, one payment, also under parallel calls. No credit moves here.
 -- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · user_not_found 404 · idempotency_key_reused 409 ·
---   plan_not_found 404 · invalid_state 409 (there is a subscription, which can be changed)
+--   feature_disabled 403 · plan_not_found 404 · invalid_state 409 (there is a subscription, which can be changed)
 create or replace function private.start_subscription(p_plan_id text, p_idempotency_key text)
 returns jsonb
 language plpgsql
@@ -21,7 +21,10 @@ begin
   perform private.check_idempotency_key(p_idempotency_key);
   v_wallet_id := private.ensure_account(v_user_id);
   select * into p from public.payments x where x.wallet_id = v_wallet_id and x.idempotency_key = p_idempotency_key;
-  if not found then
+  if p.id is null or p.status = 'pending' and p.request_digest = v_digest then -- nobody has seen a page to pay on
+    perform private.require_flag('payments');
+  end if;
+  if p.id is null then
     select * into l from public.plans x where x.id = p_plan_id and x.active;
     if not found then
       perform private.refuse_unknown_plan(p_plan_id);

@@ -3,7 +3,7 @@
 -- When the user has no free slot it waits, and gets one when another of the user's generations ends.
 -- Guarantees: no generation without a hold, no hold without a generation. One key, one generation.
 -- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · user_not_found 404 · idempotency_key_reused 409 ·
---   model_not_found 404 · invalid_params 422 · user_suspended 403 · insufficient_credits 402
+--   feature_disabled 403 · model_not_found 404 · invalid_params 422 · user_suspended 403 · insufficient_credits 402
 create or replace function private.create_generation(p_model_id text, p_prompt text, p_params jsonb, p_idempotency_key text)
 returns jsonb
 language plpgsql
@@ -27,6 +27,7 @@ begin
     select * into strict g from public.generations x where x.reservation_id = r.id;
     return private.generation_json(g);
   end if;
+  perform private.require_flag('generations');
   m := private.model_for(p_model_id, p_prompt, v_params, v_user_id);
   r := private.hold_credits(w, (private.price_generation(m, p_prompt, v_params) ->> 'credits')::bigint,
     private.clock() + make_interval(secs => m.hold_seconds), p_idempotency_key, v_digest, 'generation:' || v_id, m.late_settle);
