@@ -92,6 +92,11 @@ EXAMPLES: dict[str, Callable[[Scene], Json]] = {
     "admin_start_refund": refund,
     "admin_create_promo_code": lambda _: {"p_code": "NEW-10", "p_credits": 10},
     "admin_deactivate_promo_code": promo,
+    "admin_change_flag": lambda _: {"p_key": "generations", "p_reason": "an outage", "p_enabled": False},
+    "admin_plan_flag": lambda _: {
+        "p_key": "perf_monitoring", "p_percentages": "{10,100}", "p_times": "{2099-01-01,2099-02-01}",
+        "p_reason": "slowly",
+    },
 }  # fmt: skip
 
 
