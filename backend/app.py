@@ -70,6 +70,7 @@ ROUTES = (
     (subscriptions.bp, user),
     (billing.webhook, public),  # proves itself by its signature
     (billing_admin.events, support),
+    (billing_admin.payments, support),
     (billing_admin.bp, admin),
     (promotions_admin.bp, admin),
     (prompts_admin.bp, support),

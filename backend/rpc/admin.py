@@ -76,6 +76,25 @@ def admin_list_stripe_events(caller: Caller, *, state: str = "parked", limit: in
     return page
 
 
+def admin_list_payments(
+    caller: Caller,
+    *,
+    status: str | None = None,
+    user_id: UUID | str | None = None,
+    before: UUID | str | None = None,
+    limit: int = 50,
+) -> Json:
+    """Return one page of everybody's payments, newest first."""
+    page: Json = caller.call("admin_list_payments", p_status=status, p_user_id=user_id, p_before=before, p_limit=limit)
+    return page
+
+
+def admin_dismiss_stripe_event(caller: Caller, *, event_id: str, reason: str, dry_run: bool = False) -> Json:
+    """Lay an event to rest that was dealt with by hand."""
+    event: Json = caller.call("admin_dismiss_stripe_event", p_event_id=event_id, p_reason=reason, p_dry_run=dry_run)
+    return event
+
+
 def admin_retry_stripe_event(caller: Caller, *, event_id: str, dry_run: bool = False) -> dict[str, Any]:
     """Put an event back to be applied."""
     event: dict[str, Any] = caller.call("admin_retry_stripe_event", p_event_id=event_id, p_dry_run=dry_run)

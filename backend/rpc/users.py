@@ -26,6 +26,14 @@ def admin_list_users(
     return page
 
 
+def admin_list_credit_transactions(
+    caller: Caller, *, user_id: UUID | str, before: int | None = None, limit: int = 50
+) -> Json:
+    """Return one page of anybody's ledger, newest first."""
+    page: Json = caller.call("admin_list_credit_transactions", p_user_id=user_id, p_before=before, p_limit=limit)
+    return page
+
+
 def admin_get_user(caller: Caller, *, user_id: UUID | str) -> Json:
     """Return all of one user."""
     found: Json = caller.call("admin_get_user", p_user_id=user_id)

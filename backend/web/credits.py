@@ -19,8 +19,9 @@ from backend.web.credit_schemas import (
     Usage,
     UsageQuery,
 )
+from backend.web.files import MEDIA
 from backend.web.openapi import blueprint, file_answers, user_answers
-from backend.web.receipts import MEDIA, receipt
+from backend.web.receipts import receipt
 
 bp = blueprint("credits", __name__, prefix="/api/v1/credits", tag="credits", signed_in=True)
 

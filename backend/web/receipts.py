@@ -6,28 +6,26 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 from backend.errors import RateLimited
 from backend.rpc.client import Caller
 from backend.rpc.receipts import export_credit_transactions, list_ledger_keys
 from backend.web.context import deps
 from backend.web.credit_schemas import LedgerKeyList
+from backend.web.files import FORMULA, Format
 from backend.web.openapi import answers, blueprint
 
 Json = dict[str, Any]
-Format = Literal["csv", "jsonl"]
 
 bp = blueprint("receipts", __name__, prefix="/api/v1/credits", tag="credits")
 
 PAGE = 500  # rows: some 300 kB at a time, however long the ledger
-MEDIA = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 COLUMNS = (
     *("record", "id", "created_at", "kind", "amount", "balance_after", "absorbed", "contra", "reservation_id"),
     *("reverses_id", "lots", "actor", "reason", "wallet_id", "prev_hash", "hash", "day", "key_id", "public_key"),
     *("signature", "rows"),
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 
 @bp.get("/checkpoint-keys", responses=answers(LedgerKeyList, RateLimited))

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from flask import Response
+
 from backend.errors import InvalidState, UserNotFound
-from backend.rpc.users import admin_get_user, admin_limit_user, admin_list_users, admin_suspend_user
+from backend.rpc.users import (
+    admin_get_user,
+    admin_limit_user,
+    admin_list_credit_transactions,
+    admin_list_users,
+    admin_suspend_user,
+)
 from backend.web.admin_schemas import UserPath
 from backend.web.auth import current_caller
+from backend.web.credit_schemas import ReceiptQuery, Transaction, TransactionPage, TransactionQuery
+from backend.web.files import download, listed, pages
 from backend.web.openapi import admin_answers, blueprint
 from backend.web.user_schemas import Because, NewLimits, Suspension, UserDetail, UserLimits, UserPage, UserQuery
 
@@ -27,6 +38,21 @@ def index(query: UserQuery) -> dict[str, Any]:
 def show(path: UserPath) -> dict[str, Any]:
     """Show all of one user."""
     return admin_get_user(current_caller(), user_id=str(path.user_id))
+
+
+@bp.get("/<user_id>/transactions", responses=admin_answers(TransactionPage, UserNotFound))
+def transactions(path: UserPath, query: TransactionQuery) -> dict[str, Any]:
+    """List a user's ledger, newest first."""
+    return admin_list_credit_transactions(
+        current_caller(), user_id=str(path.user_id), before=query.before, limit=query.limit
+    )
+
+
+@bp.get("/<user_id>/transactions/export", responses=listed("The whole ledger, newest first.", UserNotFound))
+def export_transactions(path: UserPath, query: ReceiptQuery) -> Response:
+    """Download a user's ledger."""
+    found = pages(partial(admin_list_credit_transactions, current_caller(), user_id=str(path.user_id)))
+    return download("credits", query.format, tuple(Transaction.model_fields), found)
 
 
 @bp.post("/<user_id>/suspend", responses=SUSPENDED)

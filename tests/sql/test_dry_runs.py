@@ -89,6 +89,7 @@ EXAMPLES: dict[str, Callable[[Scene], Json]] = {
     "admin_undo_prompts": written,
     "admin_note_order": lambda _: {"p_order": "pause_queue", "p_subject": "low"},
     "admin_retry_stripe_event": parked,
+    "admin_dismiss_stripe_event": lambda s: {**parked(s), "p_reason": "dealt with by hand"},
     "admin_start_refund": refund,
     "admin_create_promo_code": lambda _: {"p_code": "NEW-10", "p_credits": 10},
     "admin_deactivate_promo_code": promo,

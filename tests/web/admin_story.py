@@ -22,9 +22,18 @@ ADMIN_SHOWN = {
     "admin_get_role_limits": "RoleLimits",
     "admin_set_role_limits": "RoleLimitsChange",
     "admin_list_users": "UserPage",
+    "admin_list_credit_transactions": "TransactionPage",
     "admin_get_user": "UserDetail",
     "admin_suspend_user": "Suspension",
     "admin_limit_user": "UserLimits",
+    "admin_list_stripe_events": "StripeEventPage",
+    "admin_retry_stripe_event": "StripeEvent",
+    "admin_dismiss_stripe_event": "StripeEvent",
+    "admin_start_refund": "Refund",
+    "admin_list_payments": "ListedPaymentPage",
+    "admin_create_promo_code": "PromoCodeDetail",
+    "admin_deactivate_promo_code": "PromoCodeDetail",
+    "admin_list_promo_codes": "PromoCodePage",
     "admin_list_audit_log": "AuditPage",
     "admin_list_prompts": "PromptList",
     "admin_write_prompts": "PromptChange",
@@ -59,6 +68,7 @@ def act(story: Any, world: World) -> None:
         story.call("admin_limit_user", admin, **ask, concurrency=slots)
     for suspended in (True, False):
         story.call("admin_suspend_user", admin, **ask, suspended=suspended)
+    story.call("admin_list_credit_transactions", admin, **user, limit=3)
     story.call("admin_list_users", admin, query="example.test", suspended=False, limit=2)
     _write_prompts(story, admin)
     story.call("admin_list_audit_log", admin)
@@ -71,6 +81,10 @@ def act(story: Any, world: World) -> None:
     story.call("admin_plan_flag", admin, key="animations", reason="test", percentages=[20, 100], times=[EARLY, later])
     story.call("admin_list_flags", story.boss.caller)
     story.call("admin_change_flag", admin, key="animations", reason="test", percentage=100, roles=[], users=[])
+    event = {"id": f"evt_{uuid.uuid4().hex}", "type": "x", "data": {"object": {}}}
+    story.call("record_stripe_event", story.service, payload=event, source="poller")
+    story.call("admin_dismiss_stripe_event", admin, event_id=event["id"], reason="test")
+    story.call("admin_list_payments", story.boss.caller, limit=1, **user)
     story.call("admin_get_user", story.boss.caller, user_id=story.user.id)
 
 

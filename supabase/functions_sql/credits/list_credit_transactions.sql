@@ -8,22 +8,8 @@ stable
 security definer
 set search_path = ''
 as $$
-declare
-  v_user_id uuid := private.require_user();
-  v_rows jsonb;
 begin
-  perform private.check_page_limit(p_limit);
-  select coalesce(jsonb_agg(to_jsonb(x) order by x.id desc), '[]') into v_rows
-  from (
-    select t.id, t.kind, t.amount, t.balance_after, t.absorbed, t.contra, t.reservation_id, t.reverses_id, t.lots, t.actor,
-           t.reason, private.rfc3339(t.created_at) as created_at
-    from public.credit_transactions t
-    where t.wallet_id = (select w.id from public.wallets w where w.user_id = v_user_id)
-      and t.id < coalesce(p_before, 9223372036854775807)
-    order by t.id desc
-    limit p_limit + 1
-  ) x;
-  return private.page(v_rows, p_limit);
+  return private.transactions_page(private.require_user(), p_before, p_limit);
 end
 $$;
 
