@@ -7,16 +7,20 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import httpx
 import psycopg
 import redis
 
-from scripts.benchmarks import books, report
+from scripts.benchmarks import books, http, queue, report, weight
 from scripts.benchmarks.figures import Figure, missing
-from scripts.benchmarks.ground import CannotMeasure, Tell
+from scripts.benchmarks.ground import CannotMeasure
+from scripts.benchmarks.stage import Stage, staged
 from scripts.local import display, environment
 from scripts.local.__main__ import interrupt
 from scripts.local.binaries import PostgresMissing
@@ -39,9 +43,53 @@ EXAMPLES = """examples:
   scripts/bench --full --write docs/benchmarks.md      what is published
 """
 
-Measure = Callable[[bool, Tell], list[Figure]]
-GROUPS: dict[str, Measure] = {
-    "books": lambda full, tell: books.measure(books.FULL if full else books.QUICK, tell),
+
+class Bench:
+    """One run: how thorough it is, and the stack that several groups share."""
+
+    def __init__(self, full: bool) -> None:
+        self.full = full
+        self.group = ""
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def tell(self, line: str) -> None:
+        """Say what is being done."""
+        print(f"  {self.group}: {line}", file=sys.stderr, flush=True)
+
+    @cached_property
+    def stage(self) -> Stage:
+        """A whole Scrip, started when somebody needs it."""
+        return self._open.enter_context(staged(self.tell))
+
+
+def _books(bench: Bench) -> list[Figure]:
+    return books.measure(books.FULL if bench.full else books.QUICK, bench.tell)
+
+
+def _weight(bench: Bench) -> list[Figure]:
+    return list(weight.measure(bench.stage, bench.tell, full=bench.full))
+
+
+def _queue(bench: Bench) -> list[Figure]:
+    return queue.measure(bench.stage, queue.FULL if bench.full else queue.QUICK)
+
+
+def _http(bench: Bench) -> list[Figure]:
+    return http.measure(bench.stage, http.FULL if bench.full else http.QUICK)
+
+
+# In this order: those that share the stack end programs that they are done with.
+GROUPS: dict[str, Callable[[Bench], list[Figure]]] = {
+    "books": _books,
+    "weight": _weight,
+    "queue": _queue,
+    "http": _http,
 }
 
 
@@ -53,7 +101,8 @@ def main(arguments: Sequence[str]) -> int:
     environment.clean_own()
     began = time.monotonic()
     try:
-        figures = [figure for name in options.only for figure in _group(name, options.full)]
+        with Bench(options.full) as bench:
+            figures = [figure for name in GROUPS if name in options.only for figure in _group(name, bench)]
     except KeyboardInterrupt:
         return 130
     run = report.Run(datetime.now(UTC), time.monotonic() - began, "scripts/bench " + " ".join(arguments))
@@ -63,9 +112,10 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if any(figure.value is None for figure in figures) else 0
 
 
-def _group(name: str, full: bool) -> list[Figure]:
+def _group(name: str, bench: Bench) -> list[Figure]:
+    bench.group = name
     try:
-        return GROUPS[name](full, lambda line: print(f"  {name}: {line}", file=sys.stderr, flush=True))
+        return GROUPS[name](bench)
     except EXPECTED as failure:
         display.bad(f"{name}: {failure}")
         return [missing(name, "all of it", str(failure))]

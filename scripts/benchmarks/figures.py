@@ -35,6 +35,7 @@ class Figure:
     floor_name: str = ""
     measured_ratio: float | None = None
     target: Target | None = None
+    also: str = ""
     why_not: str = ""
 
     @property
@@ -66,6 +67,7 @@ class Figure:
             "ratio": self.ratio,
             "target": str(self.target) if self.target else None,
             "verdict": self.verdict or None,
+            "also": self.also or None,
             "why_not": self.why_not or None,
         }
 
@@ -77,11 +79,12 @@ def paired(
     pairs: Sequence[tuple[float, float]],
     floor_name: str,
     target: Target | None = None,
+    also: str = "",
 ) -> Figure:
     """A figure from rounds of (ours, floor). The median of the ratios counts: both halves saw one machine."""
     ours, floors = [one for one, _ in pairs], [other for _, other in pairs]
     ratio = median(one / other for one, other in pairs)
-    return Figure(group, name, median(ours), unit, median(floors), floor_name, ratio, target)
+    return Figure(group, name, median(ours), unit, median(floors), floor_name, ratio, target, also)
 
 
 def missing(group: str, name: str, why: str) -> Figure:

@@ -21,6 +21,7 @@ Tell = Callable[[str], None]
 HERE = Path(__file__).parent
 SCRIPTS = HERE / "pgbench"
 CREDITS = 1_000_000_000
+PATIENCE = 120
 TPS = re.compile(r"tps = ([0-9.]+) \(without")
 
 # User n has a name that pgbench can work out, one lot of credits, and the same in the books of the floor.
@@ -67,17 +68,25 @@ class Ground:
 
     def rate_of(self, text: str, clients: int, seconds: float, variables: Mapping[str, int]) -> float:
         """The same for the text of a script."""
+        return self._run(text, clients, [f"--time={max(1, round(seconds))}"], variables)
+
+    def times(self, script: str, *, clients: int, count: int, variables: Mapping[str, int]) -> float:
+        """Run a script so many times in all."""
+        text = (SCRIPTS / f"{script}.sql").read_text()
+        return self._run(text, clients, [f"--transactions={-(-count // clients)}"], variables)
+
+    def _run(self, text: str, clients: int, how_long: list[str], variables: Mapping[str, int]) -> float:
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
             file.write(text)
             file.flush()
             options = ["--no-vacuum", "--protocol=prepared", f"--client={clients}", "--jobs=1", f"--file={file.name}"]
-            options += [f"--time={max(1, round(seconds))}"]
+            options += how_long
             options += [f"--define={name}={value}" for name, value in variables.items()]
             # As PostgREST does: it logs in as a role without rights and becomes the caller's role in each transaction.
             options += ["--host=127.0.0.1", f"--port={self.postgres.port}", "--username=authenticator", self.database]
             env = {**os.environ, "PGPASSWORD": self.postgres.password, "PGSSLMODE": "disable"}
             command = [str(self._pgbench), *options]
-            result = subprocess.run(command, capture_output=True, text=True, env=env, timeout=60 + seconds * 4)
+            result = subprocess.run(command, capture_output=True, text=True, env=env, timeout=PATIENCE)
         found = TPS.search(result.stdout)
         if result.returncode or not found:
             raise CannotMeasure(f"pgbench failed: {result.stderr.strip()[-500:]}")

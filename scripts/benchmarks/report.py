@@ -76,13 +76,14 @@ def row(figure: Figure) -> tuple[str, ...]:
         return figure.name, "", "", "", "", f"NOT MEASURED: {figure.why_not}"
     beside = f"{digits(figure.floor)} ({figure.floor_name})" if figure.floor is not None else figure.floor_name
     target = str(figure.target) if figure.target else ""
+    told = "  ".join(filter(None, (figure.verdict, figure.also)))
     return (
         figure.name,
         f"{digits(figure.value)} {figure.unit}".strip(),
         beside,
         digits(figure.ratio),
         target,
-        figure.verdict,
+        told,
     )
 
 

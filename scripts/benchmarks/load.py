@@ -1,0 +1,99 @@
+"""Makes HTTP requests over kept connections, one after the other on each, and takes the time of every answer."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from scripts.benchmarks.figures import percentile
+from scripts.benchmarks.ground import CannotMeasure
+
+MakeRequest = Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of it."""
+
+    seconds: float
+    latencies: list[float]
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return len(self.latencies) / self.seconds
+
+    def ms(self, share: float) -> float:
+        """The time that this share of all answers kept to."""
+        return percentile(self.latencies, share) * 1000
+
+
+@dataclass
+class _Connection:
+    socket: socket.socket
+    sent_at: float = 0.0
+    got: bytearray = field(default_factory=bytearray)
+
+
+def request(method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
+    """A request as it goes over the wire."""
+    parts = urlsplit(url)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}", *(f"{k}: {v}" for k, v in headers.items())]
+    if body or method == "POST":
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+
+
+def drive(url: str, make: MakeRequest, *, connections: int, seconds: float) -> Load:
+    """Keep that many connections busy for so long; CannotMeasure when an answer is no success."""
+    address = (str(urlsplit(url).hostname), urlsplit(url).port or 80)
+    latencies: list[float] = []
+    with selectors.DefaultSelector() as selector:
+        opened = [_Connection(socket.create_connection(address, timeout=10)) for _ in range(connections)]
+        try:
+            began = time.perf_counter()
+            for connection in opened:
+                connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                selector.register(connection.socket, selectors.EVENT_READ, connection)
+                _send(connection, make())
+            while (now := time.perf_counter()) < began + seconds:
+                for key, _ in selector.select(timeout=max(0.01, began + seconds - now)):
+                    connection = key.data
+                    if _take(connection):
+                        latencies.append(time.perf_counter() - connection.sent_at)
+                        _send(connection, make())
+            took = time.perf_counter() - began
+        finally:
+            for connection in opened:
+                connection.socket.close()
+    if not latencies:
+        raise CannotMeasure(f"{url} did not answer within {seconds:.0f} s")
+    return Load(took, latencies)
+
+
+def _send(connection: _Connection, data: bytes) -> None:
+    connection.got.clear()
+    connection.sent_at = time.perf_counter()
+    connection.socket.sendall(data)
+
+
+def _take(connection: _Connection) -> bool:
+    """Read what has come; True when that is a whole answer."""
+    chunk = connection.socket.recv(262_144)
+    if not chunk:
+        raise CannotMeasure("the server closed a connection")
+    connection.got += chunk
+    head, end, body = connection.got.partition(b"\r\n\r\n")
+    if not end:
+        return False
+    if not head.startswith(b"HTTP/1.1 2"):
+        raise CannotMeasure(f"the server answered {bytes(connection.got[:300])!r}")
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return len(body) >= int(line[15:])
+    return body.endswith(b"0\r\n\r\n")
