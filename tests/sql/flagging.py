@@ -11,7 +11,7 @@ ON = ("everybody", "user", "role", "percentage", "plan")
 
 def change(sql: Sql, admin: uuid.UUID, key: str, **what: Json) -> Json:
     """A change by hand; `enabled`, `percentage`, `roles`, `users`, `version`, `dry_run`."""
-    return sql.as_user(admin, "admin_change_flag", p_key=key, p_reason="test", **_named(what))
+    return sql.as_user(admin, "admin_change_flag", p_key=key, **_named({"reason": "test", **what}))
 
 
 def plan(sql: Sql, admin: uuid.UUID, key: str, *steps: tuple[int, float], **what: Json) -> Json:

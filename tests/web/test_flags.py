@@ -30,6 +30,11 @@ ARCHIVE = f"/api/v1/batches/{NOBODY}/archive"
 def ada(app: Flask, world: World) -> Iterator[Person]:
     """An admin; what she changed is as it was afterwards."""
     yield staff(app, world, "admin")
+    as_they_were(world)
+
+
+def as_they_were(world: World) -> None:
+    """Put every flag back to its default."""
     world.connection.execute(
         "update public.feature_flags set enabled = default_on, percentage = 100, roles = '{}', users = '{}',"
         " plan_percentages = '{}', plan_times = '{}'"
