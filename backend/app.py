@@ -38,6 +38,7 @@ from backend.web import (
     requests,
     roles,
     security,
+    statistics,
     subscriptions,
     users,
     webhooks,
@@ -79,6 +80,7 @@ ROUTES = (
     (users.bp, support),
     (adjustments.bp, support),
     (audit.bp, admin),
+    (statistics.bp, support),
     (roles.bp, admin),
 )
 

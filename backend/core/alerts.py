@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 MINUTES = 15  # the failure rate is that of so many minutes,
 ENOUGH = 10  # in which at least so many generations ended
+BEHIND = 3600  # for so many seconds statistics may not have been whole
 IN_A_ROW = 3  # a job of the scheduler fails so often before it is an incident
 AT_ONCE = 20  # deliveries of one check; each may wait for a time-out
 
@@ -33,6 +34,7 @@ MEANING = {
     "failure_rate": "Too many generations fail by no fault of their users.",
     "payment_event_parked": "What Stripe told about a payment could not be applied, often enough to give up.",
     "payment_flagged": "What was paid is not what was sold: no credits were given.",
+    "statistics_behind": "Statistics have not been rolled up for long; charts are slow, or lack rows.",
     "scheduler_job_failing": "A job of the scheduler fails again and again.",
 }
 
@@ -78,6 +80,8 @@ def _conditions(deps: Deps, settings: Settings) -> Iterator[Json]:
     for kind, count in (("payment_event_parked", "parked_events"), ("payment_flagged", "flagged_payments")):
         if facts[count]:
             yield _wrong(kind, count=facts[count])
+    if facts["statistics_behind_seconds"] > BEHIND:
+        yield _wrong("statistics_behind", seconds=round(facts["statistics_behind_seconds"]))
     for job in facts["failing_jobs"]:
         if job["failures_in_a_row"] >= IN_A_ROW:
             yield _wrong("scheduler_job_failing", job.pop("name"), **job)

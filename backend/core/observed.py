@@ -86,6 +86,8 @@ def _database(deps: Deps) -> Iterator[Metric]:
     yield _gauge("scrip_generations_oldest_seconds", "Age of the oldest that is due.", open_now["oldest_seconds"])
     yield _gauge("scrip_holds_open", "Reservations that are open.", holds["open"])
     yield _gauge("scrip_holds_open_credits", "Credits in open reservations.", holds["credits"])
+    behind = "For how long the roll-ups of statistics have not been whole."
+    yield _gauge("scrip_statistics_behind_seconds", behind, found["statistics_behind_seconds"])
     yield _gauge("scrip_ledger_problems", "What was found wrong in the books and still is.", found["ledger_problems"])
     incidents = GaugeMetricFamily("scrip_incidents_open", "Incidents that have not ended.", labels=["kind"])
     for incident in found["incidents"]:

@@ -22,6 +22,7 @@ from backend.core import (
     notices,
     provider_results,
     reconcile,
+    statistics,
     stripe_events,
     topups,
 )
@@ -54,6 +55,7 @@ def periodic_jobs(settings: Settings) -> list[Periodic]:
         Periodic("dispatch", settings.schedule_dispatch_seconds, generations.dispatch),
         Periodic("charges", sweep, charges.take_noted),
         Periodic("collect_metrics", 15, _collect_metrics),
+        Periodic("roll_up_statistics", 15, statistics.roll_up),
         Periodic("checkpoints", settings.schedule_checkpoint_seconds, Checkpoints().sign),
         Periodic("reconcile_wallets", 60, reconcile.wallets),
         Periodic("reconcile_holds", 600, reconcile.holds),

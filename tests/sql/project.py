@@ -135,6 +135,10 @@ def populate(sql: Sql) -> dict[str, Person]:
     sql.connection.execute("update public.credit_packages set active = false where id = 'credits-10'")
     sql.connection.execute("update public.plans set active = false where id = 'pro-yearly'")
     sql.connection.execute("insert into private.metric_totals values ('generations', '{}', 1)")
+    sql.as_service("roll_up_statistics")
+    sql.connection.execute(
+        "insert into private.daily_generations values ('2026-01-01', 'm', 'failed', 0, 1, 0, 0, 0, 0)"
+    )
     return people
 
 

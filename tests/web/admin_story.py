@@ -40,6 +40,9 @@ ADMIN_SHOWN = {
     "admin_undo_prompts": "PromptChange",
     "admin_change_flag": "FlagDetail",
     "admin_plan_flag": "FlagDetail",
+    "admin_get_statistics": "Statistics",
+    "admin_get_top": "Top",
+    "admin_get_cohorts": "Cohorts",
 }
 
 
@@ -74,6 +77,13 @@ def act(story: Any, world: World) -> None:
     story.call("admin_list_audit_log", admin)
     story.call("verify_audit_log", story.service)
     story.call("reconcile_audit_log", story.service)
+    story.call("roll_up_statistics", story.service)
+    for by in ("day", "month", "model"):
+        story.call("admin_get_statistics", admin, by=by)
+    story.call("admin_get_top", admin)
+    story.call("admin_get_cohorts", admin)
+    story.call("recount_generations", story.service, since="2026-11-20", until="2026-11-21")
+    story.call("rebuild_statistics", story.service)
     story.call("admin_note_order", admin, order="pause_queue", subject="low")
     story.call("get_flags", story.user.caller)
     chosen = {"percentage": 10, "roles": ["support"], "users": [story.user.id]}

@@ -107,7 +107,8 @@ INTERNAL = {
     "finish_refund", "list_due_refunds", "get_plan_price", "store_plan_price", "look_up_subscription",
     "apply_subscription_state", "list_due_subscriptions", "list_due_auto_topups", "start_auto_topup",
     "choose_payment_method", "fail_auto_topup",
-    "verify_audit_log", "reconcile_audit_log", "admin_note_order",
+    "verify_audit_log", "reconcile_audit_log", "admin_note_order", "roll_up_statistics", "recount_generations",
+    "rebuild_statistics",
 }  # fmt: skip
 
 

@@ -118,7 +118,7 @@ def test_everything_that_must_happen_by_the_clock_does(world: World) -> None:
     """Lost leases, lapsed holds, lost hints and the day's checkpoints."""
     names = [job.name for job in schedule.periodic_jobs(world.deps.settings)]
     assert names == [
-        *("sweep_generations", "sweep_credits", "dispatch", "charges", "collect_metrics"),
+        *("sweep_generations", "sweep_credits", "dispatch", "charges", "collect_metrics", "roll_up_statistics"),
         *("checkpoints", "reconcile_wallets", "reconcile_holds", "reconcile_books", "reconcile_audit_log"),
         *("stripe_events", "stripe_healer", "auto_topups", "expiry_notices", "deliver_gifts"),
         *("tidy_provider_results", "alerts"),

@@ -8,8 +8,8 @@ set search_path = ''
 as $$
 begin
   insert into private.payment_history (
-    payment_id, event_id, status, refunded_cents, disputed_cents, transaction_id, note, created_at)
-  values (p.id, p_event_id, p.status, p.refunded_cents, p.disputed_cents, p_transaction_id, p_note, private.clock());
+    payment_id, event_id, status, charged_cents, refunded_cents, disputed_cents, transaction_id, note, created_at)
+  values (p.id, p_event_id, p.status, p.charged_cents, p.refunded_cents, p.disputed_cents, p_transaction_id, p_note, private.clock());
 end
 $$;
 

@@ -37,6 +37,9 @@ begin
     elsif p_status = 'ok' and (v_outcome = 'surplus' or v_outcome = 'late' and not private.cost_is_known(g, p_request_id)) then
       v_cost := coalesce(private.expected_cost(g), 0);
       update public.generations x set cost_micros = coalesce(x.cost_micros, 0) + v_cost where x.id = g.id and v_cost > 0;
+      if g.finished_at is not null and v_cost > 0 then
+        perform private.add_late_cost(g, v_cost);
+      end if;
     end if;
     insert into private.provider_results (
       provider, request_id, generation_id, attempt, status, outcome, cost_micros, payload, received_at)

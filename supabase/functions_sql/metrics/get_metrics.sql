@@ -1,6 +1,6 @@
 -- get_metrics() -> jsonb      called by: backend/rpc/metrics.py as service_role, when /metrics is read
 -- {totals: [{name, labels, value}], counted_until, generations: {queued, held_back, running, oldest_seconds},
--- incidents: [{kind, open}], ledger_problems, holds: {open, credits}}.
+-- incidents: [{kind, open}], ledger_problems, holds: {open, credits}, statistics_behind_seconds}.
 -- It costs in proportion to what is open. oldest_seconds: of those that a worker could take; 0 when there is none.
 create or replace function public.get_metrics()
 returns jsonb
@@ -27,6 +27,7 @@ begin
     'incidents', (select coalesce(jsonb_agg(jsonb_build_object('kind', x.kind, 'open', x.open) order by x.kind), '[]') from (
       select i.kind, count(*) as open from private.incidents i where i.ended_at is null group by i.kind) x),
     'ledger_problems', (select count(*) from private.ledger_problems p where p.resolved_at is null),
+    'statistics_behind_seconds', private.statistics_behind(),
     'holds', (select jsonb_build_object('open', count(*), 'credits', coalesce(sum(r.amount), 0))
       from public.credit_reservations r where r.status = 'held'));
 end

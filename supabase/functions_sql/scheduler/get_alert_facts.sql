@@ -1,6 +1,6 @@
 -- get_alert_facts(p_minutes) -> jsonb      called by: backend/rpc/scheduler.py as service_role, from the scheduler and the doctor
 -- What the database knows of trouble: {queued, overdue_seconds, finished, provider_failures, problems, failing_jobs,
--- parked_events, flagged_payments}. queued: whether any
+-- parked_events, flagged_payments, statistics_behind_seconds}. queued: whether any
 -- generation waits for a worker; overdue_seconds: for how long the oldest has been due without being told to the queue; finished and
 -- provider_failures: generations that ended in the last p_minutes, and those of them that failed by no fault of the user;
 -- problems: {open, oldest: [{wallet_id, problem, found_at}]}, at most five of them; parked_events and flagged_payments: how many wait for people.
@@ -36,7 +36,8 @@ begin
         'name', j.name, 'failures_in_a_row', j.failures_in_a_row, 'last_error', j.last_error) order by j.name), '[]')
         from private.scheduled_jobs j where j.planned and j.failures_in_a_row > 0),
       'parked_events', (select count(*) from private.stripe_events e where e.state = 'parked'),
-      'flagged_payments', (select count(*) from public.payments p where p.status = 'flagged'))
+      'flagged_payments', (select count(*) from public.payments p where p.status = 'flagged'),
+      'statistics_behind_seconds', private.statistics_behind())
     from (
       select count(*) as finished, count(*) filter (where g.status = 'failed'
         and (g.error_code like 'provider\_%' or g.error_code in ('timeout', 'worker_lost', 'storage_unavailable', 'internal'))) as failures

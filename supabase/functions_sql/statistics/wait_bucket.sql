@@ -1,0 +1,12 @@
+-- wait_bucket(p_waited) -> smallint      called by: generation_facts, add_late_cost
+-- Place of a time in queue among wait_bounds(): bucket n ends below bound n, the last has no end; 0 for what never started.
+create or replace function private.wait_bucket(p_waited interval)
+returns smallint
+language sql
+immutable
+set search_path = ''
+as $$
+  select coalesce(1 + width_bucket(extract(epoch from p_waited), private.wait_bounds()), 0)::smallint;
+$$;
+
+revoke all on function private.wait_bucket(interval) from public, anon, authenticated, service_role;
