@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ import httpx
 import psycopg
 import redis
 
-from scripts.benchmarks import books, http, queue, report, weight
+from scripts.benchmarks import books, growth, history, http, queue, report, weight
 from scripts.benchmarks.figures import Figure, missing
 from scripts.benchmarks.ground import CannotMeasure
 from scripts.benchmarks.stage import Stage, staged
@@ -47,8 +48,9 @@ EXAMPLES = """examples:
 class Bench:
     """One run: how thorough it is, and the stack that several groups share."""
 
-    def __init__(self, full: bool) -> None:
+    def __init__(self, full: bool, rows: int) -> None:
         self.full = full
+        self.rows = rows
         self.group = ""
         self._open = ExitStack()
 
@@ -72,6 +74,11 @@ def _books(bench: Bench) -> list[Figure]:
     return books.measure(books.FULL if bench.full else books.QUICK, bench.tell)
 
 
+def _growth(bench: Bench) -> list[Figure]:
+    effort = growth.FULL if bench.full else growth.QUICK
+    return growth.measure(replace(effort, sizes=effort.sizes + (bench.rows,) * bool(bench.rows)), bench.tell)
+
+
 def _weight(bench: Bench) -> list[Figure]:
     return list(weight.measure(bench.stage, bench.tell, full=bench.full))
 
@@ -87,6 +94,7 @@ def _http(bench: Bench) -> list[Figure]:
 # In this order: those that share the stack end programs that they are done with.
 GROUPS: dict[str, Callable[[Bench], list[Figure]]] = {
     "books": _books,
+    "growth": _growth,
     "weight": _weight,
     "queue": _queue,
     "http": _http,
@@ -101,7 +109,7 @@ def main(arguments: Sequence[str]) -> int:
     environment.clean_own()
     began = time.monotonic()
     try:
-        with Bench(options.full) as bench:
+        with Bench(options.full, options.rows) as bench:
             figures = [figure for name in GROUPS if name in options.only for figure in _group(name, bench)]
     except KeyboardInterrupt:
         return 130
@@ -134,9 +142,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     effort.add_argument("--quick", action="store_true", help="less than four minutes (the default)")
     effort.add_argument("--full", action="store_true", help="longer rounds and more rows: about a quarter of an hour")
     parser.add_argument("--only", type=_groups, default=list(GROUPS), metavar="GROUPS", help=", ".join(GROUPS))
+    parser.add_argument("--rows", type=_rows, default=0, metavar="N", help="growth: also with so many ledger rows")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write them as a page of the documentation too")
     return parser.parse_args(arguments)
+
+
+def _rows(text: str) -> int:
+    if not text.isdigit() or int(text) < history.ROWS_PER_WALLET:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from {history.ROWS_PER_WALLET}")
+    return int(text)
 
 
 def _groups(text: str) -> list[str]:

@@ -103,12 +103,18 @@ def prepared(users: int, tell: Tell) -> Iterator[Ground]:
 def lay(postgres: Postgres, database: str, users: int, tell: Tell) -> Ground:
     """Make a database ready on a server that runs."""
     tell(f"a database with {users:,} users")
-    postgres.create_platform(database)
-    migrate.up(postgres.url(database), say=lambda line: None)
-    with psycopg.connect(postgres.url(database, SUPERUSER), autocommit=True) as connection:
+    ground = empty(postgres, database)
+    with psycopg.connect(ground.url(SUPERUSER), autocommit=True) as connection:
         connection.execute((HERE / "floor.sql").read_bytes())
         connection.execute(USERS.replace("%s", str(users)).encode())
         connection.execute(GRANT, [CREDITS])
         connection.execute(FLOOR_WALLETS, [CREDITS])
         connection.execute("vacuum analyze")
     return Ground(postgres, database, users)
+
+
+def empty(postgres: Postgres, database: str) -> Ground:
+    """A database with every migration and nobody in it."""
+    postgres.create_platform(database)
+    migrate.up(postgres.url(database), say=lambda line: None)
+    return Ground(postgres, database, users=0)

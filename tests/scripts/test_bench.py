@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 
-from scripts.benchmarks import batches, books, report
+from scripts.benchmarks import batches, books, growth, history, report
 from scripts.benchmarks.figures import Figure, Target, missing, paired
-from scripts.benchmarks.ground import CannotMeasure, lay
+from scripts.benchmarks.ground import CannotMeasure, empty, lay
 from scripts.local.postgres import Postgres
+from tests.factories import Sql
 
 RUN = report.Run(datetime(2026, 11, 21, tzinfo=UTC), 12.0, "scripts/bench --quick")
 
@@ -36,6 +39,26 @@ def test_the_floor_books_what_it_is_told(postgres: Postgres) -> None:
     with pytest.raises(CannotMeasure, match="no_such"):
         ground.rate_of("select no_such();", clients=1, seconds=1, variables={})
     postgres.drop("bench_floor")
+
+
+def test_a_loaded_history_is_sound(postgres: Postgres) -> None:
+    """Chain, sums and lots are those that operations would have left; else its figures would be of another system."""
+    ground = empty(postgres, "bench_history")
+    history.load(ground, 300)
+    with psycopg.connect(ground.url()) as connection:
+        sql = Sql(connection)
+        assert sql.one("select count(*) from credit_transactions") == 300
+        assert connection.execute("select * from public.verify_ledger(null)").fetchall() == []
+        assert sql.one("select count(*) from wallets where balance <> 1000000 - 99 * 4") == 0
+        assert sql.as_service("reconcile_books") == {"difference": 0, "found": []}
+    postgres.drop("bench_history")
+
+
+def test_growth_is_measured_in_two_sizes() -> None:
+    """Each operation in both, and a size for which there is no disk is said to be left out."""
+    figures = growth.measure(replace(growth.SMOKE, sizes=(200, 400, 10**12)), lambda line: None)
+    assert next(figure.why_not for figure in figures if figure.value is None).endswith("GB free")
+    assert {figure.name for figure in figures if figure.ratio} == {f"{name}, 400 rows" for name in growth.OPERATIONS}
 
 
 def test_the_median_of_the_ratios_counts() -> None:
