@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 # and once-only by its key, its attempt number or its state.
 _DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 DOCTOR = "Run scripts/doctor.py with the variables of this server."
+# PostgREST knows no such function (here, or with these arguments), or the caller may not run it.
+_LACKING = ("PGRST202", "42501")
 _GATEWAY_DOWN = {502, 503, 504, *range(520, 531)}
 
 
@@ -140,6 +142,10 @@ class Caller:
             log.error("secret_key_without_rights", operation=function)
             name = "SUPABASE_SECRET_KEY"
             return Misconfigured(f"{name} of this server has no secret key's rights.", variable=name, mend=DOCTOR)
+        if error.code in _LACKING:
+            log.error("operation_missing", operation=function, sqlstate=error.code, reason=error.message)
+            missing = f"The database of this server lacks {function}, or its grants: migrations are missing."
+            return Misconfigured(missing, operation=function, mend=DOCTOR)
         refusal = from_sql(error.code, error.message, error.details, error.hint)
         if isinstance(refusal, Internal):
             log.error("rpc_failed", operation=function, sqlstate=error.code, reason=error.message, detail=error.details)

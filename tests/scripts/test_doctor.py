@@ -262,6 +262,30 @@ BROKEN: dict[str, tuple[LiteralString, LiteralString, str, str]] = {
         "functions",
         "function oops() is in no file, and users may call it",
     ),
+    "an operation of admins that is not there": (
+        "drop function public.admin_adjust_credits",
+        "",
+        "functions",
+        "public.admin_adjust_credits(uuid,bigint,text,text,timestamp with time zone,boolean) is missing",
+    ),
+    "an operation that admins may not call": (
+        "revoke execute on function public.admin_adjust_credits from authenticated",
+        "",
+        "functions",
+        "public.admin_adjust_credits(uuid,bigint,text,text,timestamp with time zone,boolean): its grants",
+    ),
+    "a token hook that is not there": (
+        "drop function public.custom_access_token_hook",
+        "",
+        "functions",
+        "public.custom_access_token_hook(jsonb) is missing",
+    ),
+    "a token hook that Auth may not call": (
+        "revoke execute on function public.custom_access_token_hook from supabase_auth_admin",
+        "",
+        "functions",
+        "public.custom_access_token_hook(jsonb): its grants",
+    ),
     "a trigger that was switched off": (
         "alter table public.credit_transactions disable trigger ledger_is_append_only",
         "alter table public.credit_transactions enable trigger ledger_is_append_only",

@@ -7,12 +7,13 @@ tests/scripts/test_doctor.py.
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 from flask import Flask
@@ -41,8 +42,8 @@ class Scene:
     signed_in: bool = True
     outage: Callable[[], AbstractContextManager[None]] = nullcontext
 
-    def add(self) -> TestResponse:
-        """Send the request."""
+    def token(self) -> dict[str, str]:
+        """What the admin's page sends."""
         now = int(time.time())
         basic = {
             "sub": str(self.admin.id),
@@ -53,7 +54,11 @@ class Scene:
         }
         issuer = {"iss": f"{self.world.supabase.url}/auth/v1"}
         token = Tokens(self.world.keys).sign(basic | issuer | self.claims)
-        headers = {"Authorization": f"Bearer {token}"} if self.signed_in else {}
+        return {"Authorization": f"Bearer {token}"} if self.signed_in else {}
+
+    def add(self) -> TestResponse:
+        """Send the request."""
+        headers = self.token()
         body = {"amount": 5, "reason": "goodwill"}
         with self.outage():
             return self.app.test_client().post(
@@ -63,6 +68,12 @@ class Scene:
     def demote(self) -> None:
         """Take the role away."""
         self.world.connection.execute("delete from private.user_roles where user_id = %s", [self.admin.id])
+
+    def promote(self) -> None:
+        """Let nothing be refused for the role."""
+        self.world.connection.execute(
+            "update private.user_roles set role = 'owner' where user_id = %s", [self.admin.id]
+        )
 
     def with_keys(self, **keys: str) -> None:
         """Run the server with other keys, past the check that it makes when it starts."""
@@ -147,6 +158,17 @@ CASES: list[tuple[Callable[[Scene], None], int, str | None, dict[str, Any], str]
 ]
 
 
+def admin_routes(app: Flask) -> list[tuple[str, str]]:
+    """Every method and path for admins, with something in each place."""
+    named = {"role": "admin", "queue": "low", "key": "fog", "flag": "payments"}
+    return [
+        (method, re.sub(r"<(?:\w+:)?(\w+)>", lambda found: named.get(found[1], str(uuid.UUID(int=7))), rule.rule))
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/v1/admin/")
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+
+
 @pytest.fixture
 def scene(app: Flask, world: World, alice: Person, bob: Person) -> Scene:
     """Bob is an admin, and not the last owner."""
@@ -195,3 +217,88 @@ def test_a_server_does_not_start_with_the_publishable_key_as_secret(world: World
     """It says which variable is wrong, and how."""
     with pytest.raises(ConfigError, match="SUPABASE_SECRET_KEY holds the publishable key"):
         world.variant(SUPABASE_SECRET_KEY=world.keys.publishable_key)
+
+
+DOORS: list[tuple[Callable[[Scene], None], int, str, dict[str, Any]]] = [
+    (no_token, 401, "unauthenticated", {}),
+    (expired_token, 401, "unauthenticated", {"reason": "expired"}),
+    (users_token, 403, "forbidden", {}),
+    (stale_claim, 403, "forbidden", {"claimed": "admin"}),
+    (wrong_publishable_key, 503, "misconfigured", {"variable": "SUPABASE_PUBLISHABLE_KEY"}),
+    (database_down, 503, "unavailable", {}),
+]
+
+
+@pytest.mark.parametrize(("break_it", "status", "code", "details"), DOORS, ids=lambda one: getattr(one, "__name__", ""))
+def test_every_route_of_admins_answers_with_the_same_cause(
+    scene: Scene, break_it: Callable[[Scene], None], status: int, code: str, details: dict[str, Any]
+) -> None:
+    """None of them with 500, before anything is read of what was asked."""
+    break_it(scene)
+    token = scene.token()
+    routes = admin_routes(scene.app)
+    with scene.outage():
+        answers = [scene.app.test_client().open(path, method=method, headers=token, json={}) for method, path in routes]
+    for (method, path), answer in zip(routes, answers, strict=True):
+        error = check_shape(answer, status, code)
+        assert details.items() <= dict(error["details"]).items(), (method, path)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("break_it", [wrong_service_key, publishable_key_as_secret])
+def test_no_route_of_admins_breaks_on_a_service_key_that_is_wrong(
+    scene: Scene, break_it: Callable[[Scene], None]
+) -> None:
+    """What needs none goes on; what does says which variable is wrong."""
+    scene.promote()
+    break_it(scene)
+    told = set()
+    for method, path in admin_routes(scene.app):
+        answer = scene.app.test_client().open(path, method=method, headers=scene.token(), json={})
+        if answer.status_code >= 500:
+            told.add(check_shape(answer, 503, answer.json["error"]["code"])["code"])
+    assert told <= {"misconfigured", "payments_not_configured"}
+
+
+@pytest.mark.parametrize("bearer", ["", "Bearer", "Bearer ", "Bearer null", "Bearer undefined", "Basic YTpi", "null"])
+def test_what_a_page_sends_without_a_session_is_401(scene: Scene, bearer: str) -> None:
+    """Regression: the session was gone, the page sent "undefined", and the server answered 500."""
+    for method, path in admin_routes(scene.app)[:3]:
+        answer = scene.app.test_client().open(path, method=method, headers={"Authorization": bearer}, json={})
+        check_shape(answer, 401, "unauthenticated")
+
+
+@pytest.mark.parametrize(
+    ("harm", "mend", "lacking"),
+    [
+        (
+            "alter function public.admin_adjust_credits rename to not_there",
+            "alter function public.not_there rename to admin_adjust_credits",
+            "admin_adjust_credits",
+        ),
+        (
+            "revoke execute on function public.admin_adjust_credits from authenticated",
+            "grant execute on function public.admin_adjust_credits to authenticated",
+            "admin_adjust_credits",
+        ),
+        (
+            "alter function public.admin_check_role rename to not_there",
+            "alter function public.not_there rename to admin_check_role",
+            "admin_check_role",
+        ),
+    ],
+)
+def test_migrations_that_are_missing_are_named(
+    scene: Scene, harm: LiteralString, mend: LiteralString, lacking: str
+) -> None:
+    """503 with the operation, and where to look; doctor names it too (tests/scripts/test_doctor.py)."""
+    scene.world.connection.execute(harm)
+    try:
+        error = check_shape(scene.add(), 503, "misconfigured")
+    finally:
+        scene.world.connection.execute(mend)
+    assert error["details"] == {
+        "operation": lacking,
+        "mend": "Run scripts/doctor.py with the variables of this server.",
+    }
+    assert "migrations are missing" in str(error["message"])
+    assert scene.add().status_code == 200
