@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -70,10 +70,12 @@ def start(
     params: Mapping[str, Any],
     key: str,
     request_id: str | None,
+    presets: Sequence[str] = (),
 ) -> Json:
     """Check, then price, reserve and queue in one transaction, then tell the workers; returns the generation."""
     find_model(deps, model_id).check(prompt, params)
-    generation = rpc.create_generation(caller, model_id=model_id, prompt=prompt, params=params, idempotency_key=key)
+    asked: Json = {"model_id": model_id, "prompt": prompt, "params": params, "presets": presets}
+    generation = rpc.create_generation(caller, **asked, idempotency_key=key)
     if generation["status"] == "queued" and not generation["waiting"]:
         tell_workers(deps, generation["id"], generation["attempt"], request_id=request_id)
     return generation
@@ -180,9 +182,8 @@ def _produce(deps: Deps, claim: Json, lease: Lease) -> Result:
     # Checked here again, because a row can be made without passing `start`: the operation is open to every user.
     model = Model(claim["model"], claim["params_schema"], claim["max_prompt_chars"])
     model.check(claim["prompt"], claim["params"])
-    return production_for(deps, {**claim, "params": model.with_defaults(claim["params"])}, lease).produce(
-        claim["provider_request_id"]
-    )
+    asked = {**claim, "params": model.with_defaults(claim["params"])}
+    return production_for(deps, asked, lease).produce(claim["provider_request_id"])
 
 
 def _store(deps: Deps, claim: Json, result: Result, lease: Lease, uploaded: list[str]) -> list[Json]:

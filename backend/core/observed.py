@@ -33,6 +33,7 @@ TOTALS = {
     "credits_released": ("scrip_credits_released", 1, "Held credits that generations gave back."),
     "credits_absorbed": ("scrip_credits_absorbed", 1, "Credits that late settles could not collect."),
     "ledger_credits": ("scrip_ledger_credits", 1, "Credits moved in the ledger."),
+    "preset_fallbacks": ("scrip_preset_fallbacks", 1, "Missing presets, by the built-in that stood in."),
     "provider_cost_micros": ("scrip_provider_cost_dollars", 1e6, "What providers billed for generations that ended."),
 }
 TIMES = {

@@ -136,6 +136,8 @@ def production_for(deps: Deps, claim: Mapping[str, Any], lease: Lease) -> Produc
     if provider is None:
         message = f"No provider {claim['provider']} is set up here."
         raise ProviderError("provider_not_configured", message, retryable=False)
+    if missing := [preset["key"] for preset in claim["presets"] if preset["version"] is None]:
+        log.warning("presets_missing", keys=missing)
     service = deps.rpc.as_service()
     return Production(
         deps=deps,

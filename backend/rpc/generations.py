@@ -18,7 +18,13 @@ def quote_generation(caller: Caller, *, model_id: str, params: Mapping[str, Any]
 
 
 def create_generation(
-    caller: Caller, *, model_id: str, prompt: str, params: Mapping[str, Any], idempotency_key: str
+    caller: Caller,
+    *,
+    model_id: str,
+    prompt: str,
+    params: Mapping[str, Any],
+    idempotency_key: str,
+    presets: Sequence[str] | None = None,
 ) -> Json:
     """Price, reserve and queue a generation in one transaction."""
     generation: Json = caller.call(
@@ -27,6 +33,7 @@ def create_generation(
         p_prompt=prompt,
         p_params=params,
         p_idempotency_key=idempotency_key,
+        p_presets=presets,
     )
     return generation
 

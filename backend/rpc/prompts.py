@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,33 @@ def admin_list_prompts(caller: Caller, *, category: str | None = None, active: b
     return listed
 
 
+def list_presets(caller: Caller) -> Json:
+    """Return the presets that the user may choose; not what they say."""
+    listed: Json = caller.call("list_presets")
+    return listed
+
+
+def admin_get_prompt(caller: Caller, *, key: str) -> Json:
+    """Return one prompt with its versions, newest first."""
+    found: Json = caller.call("admin_get_prompt", p_key=key)
+    return found
+
+
+def admin_preview_prompt(
+    caller: Caller,
+    *,
+    model_id: str,
+    prompt: str,
+    params: Mapping[str, Any] | None = None,
+    presets: Sequence[str] | None = None,
+) -> Json:
+    """Return what the provider would be sent now."""
+    sent: Json = caller.call(
+        "admin_preview_prompt", p_model_id=model_id, p_prompt=prompt, p_params=params, p_presets=presets
+    )
+    return sent
+
+
 def admin_write_prompts(
     caller: Caller, *, prompts: list[Json], source: str, reason: str, idempotency_key: str, dry_run: bool = False
 ) -> Json:
@@ -26,6 +54,21 @@ def admin_write_prompts(
         p_source=source,
         p_reason=reason,
         p_idempotency_key=idempotency_key,
+        p_dry_run=dry_run,
+    )
+    return change
+
+
+def admin_activate_prompt(
+    caller: Caller, *, key: str, version: int, reason: str, expected_version: int | None = None, dry_run: bool = False
+) -> Json:
+    """Make a version of a prompt the one that is used; return the change that this is."""
+    change: Json = caller.call(
+        "admin_activate_prompt",
+        p_key=key,
+        p_version=version,
+        p_reason=reason,
+        p_expected_version=expected_version,
         p_dry_run=dry_run,
     )
     return change

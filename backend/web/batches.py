@@ -26,7 +26,7 @@ from backend.web.context import deps, request_id
 from backend.web.flags import require_flag
 from backend.web.openapi import blueprint, user_answers
 from backend.web.outputs import signed, with_urls
-from backend.web.schemas import SpendHeaders
+from backend.web.schemas import NewGeneration, SpendHeaders
 
 bp = blueprint("batches", __name__, prefix="/api/v1/batches", tag="batches", signed_in=True)
 
@@ -55,12 +55,17 @@ def create(header: SpendHeaders, body: NewBatch) -> tuple[dict[str, Any], int, d
     started = batches.start(
         deps(),
         current_caller(),
-        items=[item.model_dump() for item in body.items],
+        items=[_asked(item) for item in body.items],
         key=header.key,
         partial=body.partial,
         request_id=request_id(),
     )
     return _spent(started, header)
+
+
+def _asked(item: NewGeneration) -> dict[str, Any]:
+    # An item without presets is what it was before there were any, so that a key from then still answers its batch.
+    return item.model_dump(exclude=None if item.presets else {"presets"})
 
 
 @bp.get("", responses=user_answers(BatchPage, BatchNotFound))

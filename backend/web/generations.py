@@ -69,6 +69,7 @@ def create(header: SpendHeaders, body: NewGeneration) -> tuple[dict[str, Any], i
         model_id=body.model,
         prompt=body.prompt,
         params=body.params,
+        presets=body.presets,
         key=header.key,
         request_id=request_id(),
     )

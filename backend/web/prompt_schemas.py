@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from backend.web.admin_schemas import DryRun, Reason
 from backend.web.openapi import Answer
-from backend.web.schemas import Body, Query
+from backend.web.schemas import Body, Query, UsedPreset, Whole
 
 KEY = r"^[a-z0-9][a-z0-9_-]{1,63}$"
 CATEGORY = r"^[a-z][a-z0-9_]{1,39}$"
@@ -78,6 +78,22 @@ class PromptEdit(Body):
     dry_run: bool = DryRun
 
 
+class Activation(Body):
+    """Which version shall be used."""
+
+    version: int = Field(ge=1, le=999_999_999)
+    expected_version: int | None = Field(None, ge=1, le=999_999_999, description="The one that is used now.")
+    reason: str = Reason
+    dry_run: bool = DryRun
+
+
+class ComparisonQuery(Query):
+    """Which two versions."""
+
+    before: Whole = Field(alias="from", ge=1)
+    after: Whole = Field(alias="to", ge=1)
+
+
 class Prompt(BaseModel):
     """A system prompt."""
 
@@ -127,3 +143,63 @@ class PromptChange(Answer):
     unchanged: int
     prompts: list[ChangedPrompt]
     dry_run: bool
+
+
+class PromptVersion(BaseModel):
+    """What a prompt said, and the change that made it so."""
+
+    version: int
+    category: str
+    content: str
+    change_id: UUID
+    source: Literal["edit", "import", "optimize", "rollback", "undo"]
+    reason: str
+    created_by: UUID
+    created_at: datetime
+
+
+class PromptDetail(PromptRow, Answer):
+    """A system prompt with all that it ever said, newest first."""
+
+    history: list[PromptVersion]
+
+
+class Difference(BaseModel):
+    """A piece of text that two versions share, or that one of them has."""
+
+    change: Literal["same", "removed", "added"]
+    text: str
+
+
+class Comparison(Answer):
+    """Two versions of a prompt, and what differs, word by word."""
+
+    key: str
+    before: PromptVersion = Field(alias="from")
+    after: PromptVersion = Field(alias="to")
+    differences: list[Difference]
+
+
+class Preset(BaseModel):
+    """A preset that one may choose."""
+
+    key: str
+    category: str
+    title: str
+    description: str
+    kinds: list[Kind]
+
+
+class PresetList(Answer):
+    """The presets that one may choose, by category."""
+
+    data: list[Preset]
+
+
+class Preview(Answer):
+    """What the provider would be sent now."""
+
+    model: str
+    prompt: str
+    params: dict[str, Any]
+    presets: list[UsedPreset]

@@ -50,12 +50,18 @@ class QuoteRequest(Body):
     prompt: str | None = Field(None, max_length=100_000, description="Only where the price depends on its length.")
 
 
+PresetKey = Annotated[str, Field(min_length=1, max_length=64)]
+
+
 class NewGeneration(Body):
     """What to generate."""
 
     model: str = Field(min_length=1, max_length=100, examples=["local/picture"])
     prompt: str = Field(min_length=1, max_length=100_000, examples=["a lighthouse at dusk, oil on canvas"])
     params: dict[str, Any] = Field(default_factory=dict, examples=[{"width": 512, "height": 512}])
+    presets: list[PresetKey] = Field(
+        default_factory=list, max_length=10, description="Keys of presets to put together with the prompt."
+    )
 
 
 class SpendHeaders(BaseModel):
@@ -148,6 +154,17 @@ class Output(BaseModel):
     bytes: int | None = None
 
 
+class UsedPreset(BaseModel):
+    """A preset that a generation was made with."""
+
+    key: str
+    version: int | None = Field(description="The version that was current then; null: there was none, see left_out.")
+    always: bool = Field(False, description="Not chosen: it belongs to every generation of its kind.")
+    left_out: Literal["missing", "kind", "length"] | None = Field(
+        None, description="Why it was not used: no such preset, not for this kind of model, or no room in the prompt."
+    )
+
+
 class Generation(Answer):
     """A generation, its state, its credits and its outputs."""
 
@@ -157,6 +174,7 @@ class Generation(Answer):
     model: str
     prompt: str
     params: dict[str, Any]
+    presets: list[UsedPreset]
     credits: Charge
     progress: float
     outputs: list[Output]

@@ -36,6 +36,10 @@ ADMIN_SHOWN = {
     "admin_list_promo_codes": "PromoCodePage",
     "admin_list_audit_log": "AuditPage",
     "admin_list_prompts": "PromptList",
+    "list_presets": "PresetList",
+    "admin_get_prompt": "PromptDetail",
+    "admin_preview_prompt": "Preview",
+    "admin_activate_prompt": "PromptChange",
     "admin_write_prompts": "PromptChange",
     "admin_undo_prompts": "PromptChange",
     "admin_change_flag": "FlagDetail",
@@ -108,3 +112,12 @@ def _write_prompts(story: Any, admin: Any) -> None:
             change = story.call("admin_write_prompts", admin, **asked, dry_run=dry_run)
     story.call("admin_list_prompts", story.boss.caller, category="quality", active=True)
     story.call("admin_undo_prompts", admin, change_id=change["change_id"], reason="test")
+    for version, dry_run in ((1, True), (1, False), (2, False)):
+        story.call("admin_activate_prompt", admin, key=prompt["key"], version=version, reason="test", dry_run=dry_run)
+    story.call("admin_get_prompt", story.boss.caller, key=prompt["key"])
+    story.call("list_presets", story.user.caller)
+    asked = {"model_id": "fal/sdxl", "prompt": "a fox", "presets": [prompt["key"], "no-text", "nothing-like-it"]}
+    story.call("admin_preview_prompt", story.boss.caller, **asked)
+    key = uuid.uuid4().hex
+    made = story.call("create_generation", story.user.caller, **asked, params={}, idempotency_key=key)
+    assert [preset["version"] for preset in made["presets"]] == [None, 2, None]

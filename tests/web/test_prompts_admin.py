@@ -74,3 +74,72 @@ def test_a_malformed_prompt_names_its_field(ada: Person, alice: Person, key: str
     check_shape(patch(ada, key, title=None), 422, "invalid_params")
     check_shape(post(alice, key=key), 403, "forbidden")
     check_shape(alice.get(PROMPTS), 403, "forbidden")
+
+
+def test_versions_are_shown_compared_and_used_again(ada: Person, sam: Person, key: str) -> None:
+    """The history says who, why and what; a comparison which words."""
+    post(ada, key=key, content="thick fog, cold light")
+    patch(ada, key, content="thin fog, cold blue light", reason="too thick")
+    url = f"{PROMPTS}/{key}"
+    history = sam.get(url).json["history"]
+    assert [(row["version"], row["reason"], row["created_by"]) for row in history] == [
+        (2, "too thick", str(ada.id)), (1, "test", str(ada.id)),
+    ]  # fmt: skip
+    compared = sam.get(f"{url}/compare?from=1&to=2").json
+    assert (compared["from"]["version"], compared["to"]["version"]) == (1, 2)
+    assert [(one["change"], one["text"]) for one in compared["differences"]] == [
+        ("removed", "thick"), ("added", "thin"), ("same", " fog, cold "), ("added", "blue "), ("same", "light"),
+    ]  # fmt: skip
+    check_shape(sam.get(f"{url}/compare?from=1&to=3"), 404, "prompt_not_found")
+    check_shape(sam.get(f"{url}/compare?from=1"), 422, "invalid_params")
+    asked = {"version": 1, "expected_version": 2, "reason": "it was better"}
+    check_shape(sam.ask("POST", f"{url}/activate", json=asked), 403, "forbidden")
+    change = ada.ask("POST", f"{url}/activate", json=asked).json
+    assert (change["source"], change["prompts"][0]["after"]["content"]) == ("rollback", "thick fog, cold light")
+    check_shape(ada.ask("POST", f"{url}/activate", json=asked), 409, "invalid_state")
+    check_shape(sam.get(f"{PROMPTS}/nothing-like-it"), 404, "prompt_not_found")
+
+
+def test_a_preset_is_chosen_and_shown(ada: Person, alice: Person, key: str) -> None:
+    """Users see that it is there and which version they got, not what it says; staff sees what is sent."""
+    post(ada, key=key, title="Fog")
+    listed = {row["key"]: row for row in alice.get("/api/v1/prompts/presets").json["data"]}
+    assert listed[key] == {
+        "key": key, "category": "style_preset", "title": "Fog", "description": "", "kinds": ["image", "video"],
+    }  # fmt: skip
+    asked = {"model": "local/picture", "prompt": "a red fox", "params": {}, "presets": [key]}
+    made = alice.ask("POST", "/api/v1/generations", json=asked).json
+    assert (made["prompt"], made["presets"]) == ("a red fox", [{"key": key, "version": 1}])
+    assert alice.get(f"/api/v1/generations/{made['id']}").json["presets"] == made["presets"]
+    assert ada.ask("POST", f"{PROMPTS}/preview", json=asked).json == {
+        "model": "local/picture", "prompt": "a red fox, thick fog", "params": {}, "presets": made["presets"],
+    }  # fmt: skip
+    check_shape(alice.ask("POST", f"{PROMPTS}/preview", json=asked), 403, "forbidden")
+    batch = alice.ask("POST", "/api/v1/batches", json={"items": [asked, {**asked, "presets": []}]}).json
+    ids = [item["generation_id"] for item in batch["items"]["data"]]
+    shown = [alice.get(f"/api/v1/generations/{one}").json["presets"] for one in ids]
+    assert shown == [made["presets"], []]
+
+
+@pytest.mark.parametrize("presets", ["fog", [1], [""], ["fog", "fog"], ["x" * 65], [f"p{n}" for n in range(11)]])
+def test_presets_that_make_no_sense_are_refused(alice: Person, presets: Any) -> None:
+    """Naming the field; nothing is held."""
+    asked = {"model": "local/picture", "prompt": "a red fox", "presets": presets}
+    answer = alice.ask("POST", "/api/v1/generations", json=asked)
+    check_shape(answer, 422, "invalid_params")
+    assert answer.json["error"]["details"]["field"].startswith("presets")
+    answer = alice.ask("POST", "/api/v1/batches", json={"items": [asked]})
+    check_shape(answer, 422, "invalid_params")
+    assert answer.json["error"]["details"]["field"].startswith("items.0.presets")
+    assert alice.available() == 25
+
+
+def test_a_batch_from_before_there_were_presets_is_answered_by_its_key(alice: Person, world: World) -> None:
+    """Its digest knows nothing of presets."""
+    item = {"model": "local/picture", "prompt": "a red fox", "params": {}}
+    sent = {"json": {"items": [item]}, "headers": {"Idempotency-Key": "old"}}
+    made = alice.ask("POST", "/api/v1/batches", **sent).json
+    query = "select request_digest = private.request_digest('create_batch', %s::jsonb) from batches where id = %s"
+    assert world.sql.one(
+        query, '[[{"model": "local/picture", "prompt": "a red fox", "params": {}}], false]', made["id"]
+    )

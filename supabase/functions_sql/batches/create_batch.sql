@@ -1,5 +1,5 @@
 -- create_batch(p_items, p_idempotency_key, p_partial) -> jsonb      called by: backend/rpc/batches.py as the user
--- Prices, holds and queues up to 500 items [{model, prompt, params}] in one transaction; returns the batch with its first items.
+-- Prices, holds and queues up to 500 items [{model, prompt, params, presets?}] in one transaction; returns the batch with its first items.
 -- All or nothing; with p_partial as many leading items as the wallet affords, the others are in `refused`. A repeat of the key answers
 -- the batch with its present state.
 -- Guarantees: one lock and one update of the wallet. Items start as the user's slots allow, after the user's single generations.

@@ -19,6 +19,7 @@ begin
   with item as materialized (
     select gen_random_uuid() as id, gen_random_uuid() as reservation_id, coalesce((i.item -> 'index')::integer, i.n::integer - 1) as place,
       i.item ->> 'prompt' as prompt, coalesce(nullif(i.item -> 'params', 'null'), '{}') as params,
+      private.choose_presets(m, i.item ->> 'prompt', coalesce(nullif(i.item -> 'params', 'null'), '{}'), i.item -> 'presets') as presets,
       m.id as model_id, m.late_settle, m.max_attempts, m.price_version, v_now + make_interval(secs => m.hold_seconds) as expires_at,
       c.credits, sum(c.credits) over (order by i.n) as upto
     from jsonb_array_elements(p_items) with ordinality i (item, n)
@@ -41,9 +42,9 @@ begin
   ), made as (
     insert into public.generations (
       id, user_id, model_id, prompt, params, max_attempts, dispatch_at, reservation_id, credits_reserved, price_version,
-      batch_id, batch_index, batch_round, created_at)
+      batch_id, batch_index, batch_round, presets, created_at)
     select i.id, b.user_id, i.model_id, i.prompt, i.params, i.max_attempts, 'infinity', i.reservation_id, i.credits, i.price_version,
-      b.id, i.place, b.rounds, v_now
+      b.id, i.place, b.rounds, i.presets, v_now
     from item i
   )
   select min(i.expires_at) into v_tidy_after from item i;

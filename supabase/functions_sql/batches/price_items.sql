@@ -1,5 +1,5 @@
 -- price_items(p_items, p_user_id) -> bigint[]      called by: create_batch, retry_batch
--- The credits of each item [{model, prompt, params, index?}], after the checks of create_generation.
+-- The credits of each item [{model, prompt, params, presets?, index?}], after the checks of create_generation.
 -- A refusal names the item and the field: items.17.prompt.
 -- Refuses, for the first item that is wrong: model_not_found 404 · invalid_params 422
 create or replace function private.price_items(p_items jsonb, p_user_id uuid)
@@ -23,6 +23,7 @@ begin
     end if;
     v_params := coalesce(nullif(v_item -> 'params', 'null'), '{}');
     m := private.model_for(v_item ->> 'model', v_item ->> 'prompt', v_params, p_user_id);
+    perform private.check_presets(v_item -> 'presets');
     v_credits := v_credits || (private.price_generation(m, v_item ->> 'prompt', v_params) ->> 'credits')::bigint;
   end loop;
   return v_credits;

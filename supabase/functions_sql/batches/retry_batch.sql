@@ -1,5 +1,5 @@
 -- retry_batch(p_batch_id, p_idempotency_key) -> jsonb      called by: backend/rpc/batches.py as the user
--- Makes a new generation, with a new hold at today's price, for each item whose last one failed: all or none. Returns the batch.
+-- Makes a new generation, with a new hold at today's price and the chosen presets as they are today, for each item whose last one failed: all or none. Returns the batch.
 -- A repeat of the key retries nothing more. Where nothing has failed, nothing is done.
 -- Guarantees: one lock and one update of the wallet; of two retries at once one finds the failed items.
 -- Refuses, first match wins: unauthenticated 401 · invalid_params 422 · batch_not_found 404 · feature_disabled 403 ·
@@ -21,7 +21,8 @@ begin
   w := private.open_wallet(v_user_id);
   insert into private.batch_retries values (b.id, p_idempotency_key, private.clock()) on conflict do nothing;
   if found then
-    select jsonb_agg(jsonb_build_object('index', g.batch_index, 'model', g.model_id, 'prompt', g.prompt, 'params', g.params)
+    select jsonb_agg(jsonb_build_object('index', g.batch_index, 'model', g.model_id, 'prompt', g.prompt, 'params', g.params,
+        'presets', (select jsonb_agg(p -> 'key') from jsonb_array_elements(g.presets) p where not p ? 'always'))
       order by g.batch_index) into v_items
     from private.last_tries(b.id) g where g.status = 'failed';
     if v_items is not null then

@@ -2,6 +2,7 @@
 -- Makes the caller the owner of a queued generation until the lease ends: a new attempt, and all that is needed to run it.
 -- Null when there is nothing to do: it is running, waits for a slot, has ended, is unknown, or its hold has ended (then it fails here,
 -- uncharged). Guarantees: of any number of callers one gets it. Nobody works without a hold, and no user has more workers than slots.
+-- `prompt` and `params` are what the provider is to be sent: the user's, put together with the presets that the generation was made with.
 -- Refuses: invalid_params 422
 create or replace function public.claim_generation(p_generation_id uuid, p_worker text, p_lease_seconds integer default 60)
 returns jsonb
@@ -33,11 +34,12 @@ begin
   return (
     select jsonb_build_object(
       'id', g.id, 'user_id', g.user_id, 'attempt', g.attempt, 'provider', m.provider, 'model', m.id,
-      'provider_model', coalesce(m.provider_model, m.id), 'kind', m.kind, 'prompt', g.prompt,
-      'params', g.params, 'params_schema', m.params_schema, 'max_prompt_chars', m.max_prompt_chars,
+      'provider_model', coalesce(m.provider_model, m.id), 'kind', m.kind, 'prompt', c.sent -> 'prompt',
+      'params', c.sent -> 'params', 'presets', coalesce(g.presets, '[]'), 'params_schema', m.params_schema, 'max_prompt_chars', m.max_prompt_chars,
       'timeout_seconds', m.timeout_seconds, 'provider_request_id', g.provider_request_id,
       'credits_reserved', g.credits_reserved, 'created_at', private.rfc3339(g.created_at))
-    from public.models m where m.id = g.model_id);
+    from public.models m cross join lateral (select private.compose_prompt(m, g.prompt, g.params, g.presets) as sent) c
+    where m.id = g.model_id);
 end
 $$;
 

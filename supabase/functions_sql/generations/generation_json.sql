@@ -9,6 +9,7 @@ as $$
 begin
   return jsonb_build_object(
     'id', g.id, 'status', g.status, 'waiting', coalesce(g.dispatch_at = 'infinity', false), 'model', g.model_id, 'prompt', g.prompt, 'params', g.params,
+    'presets', coalesce(g.presets, '[]'),
     'credits', jsonb_build_object('reserved', g.credits_reserved, 'charged', g.credits_charged),
     'progress', g.progress, 'outputs', g.outputs,
     'error', case when g.error_code is not null and g.status in ('failed', 'canceled')

@@ -1,5 +1,6 @@
 -- count_generations(p_after, p_until) -> bigint      called by: collect_metrics
--- Adds to metric_totals the generations that ended after p_after and up to p_until, and returns how many they are.
+-- Adds to metric_totals the generations that ended after p_after and up to p_until, and returns how many they are. preset_fallbacks:
+-- presets that were missing, by the built-in that stood in; what has none is (unknown), for users make those keys up.
 create or replace function private.count_generations(p_after timestamptz, p_until timestamptz)
 returns bigint
 language plpgsql
@@ -31,6 +32,10 @@ begin
     from ended e cross join unnest(v_bounds) b(bound) cross join lateral (values
       ('queue_seconds_bucket', e.batch, e.waited),
       ('result_seconds_bucket', e.model, case when e.status = 'succeeded' then e.took end)) f(name, labels, seconds)
+    union all
+    select 'preset_fallbacks', jsonb_build_object('preset', coalesce(b.key, '(unknown)')), 1
+    from ended e cross join jsonb_array_elements(e.presets) p left join private.builtin_prompts() b on b.key = p ->> 'key'
+    where p -> 'version' = 'null' and p ->> 'left_out' is distinct from 'kind'
   ), added as (
     insert into private.metric_totals as m (name, labels, value)
     select f.name, f.labels, sum(f.value) from facts f where f.value is not null group by f.name, f.labels
