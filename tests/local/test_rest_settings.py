@@ -40,8 +40,14 @@ def test_the_defaults_are_those_of_the_config_file(tmp_path: Path) -> None:
     assert f"{settings.email_interval}s" == email["max_frequency"]
     assert settings.otp_expiry == email["otp_expiry"]
     assert f"{settings.file_size_limit // 2**20}MiB" == CONFIG["storage"]["file_size_limit"]
-    hook = CONFIG["auth"]["hook"]["custom_access_token"]
-    assert hook["uri"] == f"pg-functions://postgres/{settings.access_token_hook.replace('.', '/')}"
+    hooks = {
+        "custom_access_token": settings.access_token_hook,
+        "before_user_created": settings.before_user_created_hook,
+    }
+    assert CONFIG["auth"]["hook"] == {
+        name: {"enabled": True, "uri": f"pg-functions://postgres/{function.replace('.', '/')}"}
+        for name, function in hooks.items()
+    }
 
 
 def test_keys_are_made_once_for_their_owner_alone(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from flask import Flask
 
@@ -118,3 +120,20 @@ def test_what_is_not_there_or_not_the_last_version(ada: Person) -> None:
     late = check_shape(change(ada, enabled=True, version=last - 1), 409, "invalid_state")
     assert late["details"] == {"version": last}
     check_shape(change(ada, percentage=0, users=[str(ada.id)[:-12] + "0" * 12]), 404, "user_not_found")
+
+
+def test_sign_ups_are_closed_for_strangers_and_nobody_else(ada: Person, world: World) -> None:
+    """Supabase Auth asks the flag: 403 with its sentence; who has an account signs in, and servers make new ones."""
+    auth, headers = f"{world.supabase.url}/auth/v1", {"apikey": world.keys.publishable_key}
+    secret = {"apikey": world.keys.secret_key, "Authorization": f"Bearer {world.keys.secret_key}"}
+
+    def person() -> dict[str, str]:
+        return {"email": f"{uuid.uuid4()}@example.test", "password": "correct horse battery"}
+
+    assert httpx.post(f"{auth}/signup", json=person(), headers=headers).status_code == 200
+    change(ada, "sign_ups", enabled=False)
+    refused = httpx.post(f"{auth}/signup", json=person(), headers=headers)
+    assert (refused.status_code, refused.json()["msg"]) == (403, "Sign-ups are closed at the moment.")
+    known = person()
+    assert httpx.post(f"{auth}/admin/users", json={**known, "email_confirm": True}, headers=secret).status_code == 200
+    assert httpx.post(f"{auth}/token?grant_type=password", json=known, headers=headers).status_code == 200

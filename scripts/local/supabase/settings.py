@@ -34,6 +34,7 @@ class Settings:
     email_interval: float = 1
     min_password_length: int = 6
     access_token_hook: str = "public.custom_access_token_hook"  # noqa: S105  the name of a function
+    before_user_created_hook: str = "public.before_user_created_hook"
     file_size_limit: int = 50 * 1024 * 1024
 
     @property

@@ -145,16 +145,17 @@ def _delete(service: Service, user_id: str, *, soft: bool) -> None:
 def _invite(service: Service, body: dict[str, Any]) -> dict[str, Any]:
     email = valid_email(body.get("email"))
     with store.transaction(service.pool, "Database error inviting user") as conn:
-        user = _invited(conn, email, body)
+        user = _invited(service, conn, email, body)
         return store.user_json(conn, mails.send_now(service, conn, user, "invite"))
 
 
-def _invited(conn: Connection, email: str, body: dict[str, Any]) -> User:
+def _invited(service: Service, conn: Connection, email: str, body: dict[str, Any]) -> User:
     user = store.find_by_email(conn, email)
     if user and user["email_confirmed_at"]:
         raise email_exists()
     if user is None:
-        user = store.insert_user(conn, email=email, encrypted_password="", raw_user_meta_data=body.get("data") or {})
+        data = body.get("data") or {}
+        user = users.insert_asked(service, conn, email=email, encrypted_password="", raw_user_meta_data=data)
         store.set_email_identity(conn, user, verified=False)
     return store.update_user(conn, user["id"], invited_at=datetime.now(UTC))
 
@@ -170,12 +171,13 @@ def _generate_link(service: Service, body: dict[str, Any]) -> dict[str, Any]:
         if kind == "signup" and user and user["email_confirmed_at"]:
             raise email_exists()
         if kind == "invite":
-            user = _invited(conn, email, body)
+            user = _invited(service, conn, email, body)
         if user is None and kind == "recovery":
             raise AuthError(404, "user_not_found", "User with this email not found")
         if user is None:  # a magic link for a new address is a sign-up
             kind = "signup"
-            user = store.insert_user(
+            user = users.insert_asked(
+                service,
                 conn,
                 email=email,
                 encrypted_password=hash_password(body["password"]) if body.get("password") else "",

@@ -10,6 +10,7 @@ from typing import Any
 from scripts.local.supabase.auth import mails, pkce, sessions, store
 from scripts.local.supabase.auth.caller import require_user
 from scripts.local.supabase.auth.errors import AuthError, email_exists
+from scripts.local.supabase.auth.hook import run_before_user_created_hook
 from scripts.local.supabase.auth.passwords import check_password, hash_password, require_strength
 from scripts.local.supabase.auth.sessions import Service
 from scripts.local.supabase.auth.store import Connection, User, valid_email
@@ -45,7 +46,8 @@ def create_user(
     confirmed = not service.settings.confirm_email
     user_id = uuid.uuid4()
     about = {"sub": str(user_id), "email": email, "email_verified": confirmed, "phone_verified": False}
-    user = store.insert_user(
+    user = insert_asked(
+        service,
         conn,
         id=user_id,
         email=email,
@@ -55,6 +57,13 @@ def create_user(
     )
     store.set_email_identity(conn, user, verified=confirmed)
     return user
+
+
+def insert_asked(service: Service, conn: Connection, **columns: Any) -> User:
+    """Add a user, unless the project's hook refuses; not for those whom a server makes itself."""
+    columns = {"id": uuid.uuid4(), **columns}
+    run_before_user_created_hook(conn, service.settings.before_user_created_hook, columns)
+    return store.insert_user(conn, **columns)
 
 
 def confirm(conn: Connection, user: User, **columns: Any) -> User:
@@ -112,8 +121,8 @@ def _sign_up_anonymously(service: Service, body: dict[str, Any]) -> dict[str, An
     if not service.settings.allow_anonymous:
         raise AuthError(422, "anonymous_provider_disabled", "Anonymous sign-ins are disabled")
     with store.transaction(service.pool, SAVING_FAILED) as conn:
-        user = store.insert_user(
-            conn, is_anonymous=True, raw_user_meta_data=body.get("data") or {}, raw_app_meta_data={}
+        user = insert_asked(
+            service, conn, is_anonymous=True, raw_user_meta_data=body.get("data") or {}, raw_app_meta_data={}
         )
         return sessions.start_session(service, conn, user, "anonymous")
 
