@@ -19,6 +19,7 @@ from scripts.diagnosis import (
     books,
     clocks,
     database,
+    flags,
     outside,
     project,
     providers,
@@ -80,7 +81,7 @@ def checks_for(patient: Patient) -> list[Check]:
     of_database = database.CHECKS if patient.database_url else database.CHECKS_BY_REST
     return [
         *(*variables.CHECKS, *project.CHECKS, *tokens.CHECKS, *providers.CHECKS),
-        *(*of_database, *access.CHECKS, *books.CHECKS, *billing.CHECKS, *admins.CHECKS),
+        *(*of_database, *access.CHECKS, *books.CHECKS, *billing.CHECKS, *admins.CHECKS, *flags.CHECKS),
         *(*queue.CHECKS, *watch.CHECKS, *clocks.CHECKS),
     ]
 
