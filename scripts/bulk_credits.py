@@ -18,10 +18,8 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
-import os
 import re
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -30,15 +28,18 @@ from pathlib import Path
 from typing import Any, TextIO
 from uuid import UUID
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 try:
     import httpx
+
+    from scripts.api import Refused, ask, connect, token
 except ModuleNotFoundError:
     sys.exit("httpx is not installed here: use .venv/bin/python scripts/bulk_credits.py (scripts/start makes .venv).")
 
 COLUMNS = ("user", "amount", "reason", "expires_at")
 REPORT = ("line", "user", "user_id", "amount", "outcome", "added", "balance", "adjustment_id", "message")
 ADMIN = "/api/v1/admin"
-PATIENCE = 5  # how often a line is sent again while the server is away or asks to wait
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,6 @@ class Line:
     amount: int
     reason: str
     expires_at: str | None
-
-
-class Refused(Exception):
-    """The API refused; the message says why."""
 
 
 def read(text: str) -> tuple[list[Line], list[str]]:
@@ -104,7 +101,7 @@ def run(client: httpx.Client, lines: Iterable[Line], *, dry_run: bool) -> Iterat
 def _find(client: httpx.Client, user: str) -> str:
     if "@" not in user:
         return str(_uuid(user))
-    found = _ask(client, "GET", f"{ADMIN}/users", params={"q": user, "limit": 200})["data"]
+    found = ask(client, "GET", f"{ADMIN}/users", params={"q": user, "limit": 200}).json()["data"]
     ids: list[str] = [row["id"] for row in found if (row["email"] or "").lower() == user.lower()]
     if len(ids) != 1:
         raise Refused("nobody has this e-mail address" if not ids else "several users have this e-mail address")
@@ -121,32 +118,8 @@ def _uuid(text: str) -> UUID:
 def _adjust(client: httpx.Client, line: Line, user_id: str, *, dry_run: bool) -> dict[str, Any]:
     body = {"amount": line.amount, "reason": line.reason, "expires_at": line.expires_at, "dry_run": dry_run}
     headers = {"Idempotency-Key": line.key}
-    return _ask(client, "POST", f"{ADMIN}/users/{user_id}/credits", json=body, headers=headers)
-
-
-def _ask(client: httpx.Client, method: str, path: str, **options: Any) -> dict[str, Any]:
-    for _ in range(PATIENCE):
-        try:
-            answer = client.request(method, path, **options)
-        except httpx.TransportError as error:
-            message, wait = f"the server can't be reached: {error}", 2.0
-        else:
-            if answer.is_success:
-                found: dict[str, Any] = answer.json()
-                return found
-            message, wait = _why(answer), float(answer.headers.get("Retry-After", 2))
-            if answer.status_code not in (429, 503):
-                break
-        time.sleep(min(wait, 60))
-    raise Refused(message)
-
-
-def _why(answer: httpx.Response) -> str:
-    try:
-        error = answer.json()["error"]
-        return f"{answer.status_code} {error['code']}: {error['message']}"
-    except (ValueError, KeyError, TypeError):
-        return f"{answer.status_code} {answer.text[:200]}"
+    made: dict[str, Any] = ask(client, "POST", f"{ADMIN}/users/{user_id}/credits", json=body, headers=headers).json()
+    return made
 
 
 def main(arguments: list[str] | None = None, transport: httpx.BaseTransport | None = None) -> int:
@@ -157,15 +130,12 @@ def main(arguments: list[str] | None = None, transport: httpx.BaseTransport | No
     parser.add_argument("--dry-run", action="store_true", help="only tell what would be")
     parser.add_argument("--report", type=Path, help="write what became of each line here, as CSV")
     given = parser.parse_args(arguments)
-    token = os.environ.get("SCRIP_TOKEN", "").strip()
-    if not token:
-        parser.error("set SCRIP_TOKEN to the access token of an admin")
+    admin = token(parser)
     lines, problems = read(given.file.read_text("utf-8-sig"))
     if problems:
         print("Nothing was sent:", *problems, sep="\n  ", file=sys.stderr)
         return 1
-    headers = {"Authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=given.url, headers=headers, timeout=30, transport=transport) as client:
+    with connect(given.url, admin, transport) as client:
         outcomes = list(_shown(run(client, lines, dry_run=given.dry_run), len(lines)))
     if given.report:
         with given.report.open("w", newline="", encoding="utf-8") as file:

@@ -112,18 +112,29 @@ def parse(text: str, *, accept_changed: bool = False) -> list[Json]:
     return prompts
 
 
-def as_sql(made: Json) -> str:
-    """Return a document as a migration; where the prompts are so already it does nothing."""
+def as_sql(made: Json, *, update: bool = True) -> str:
+    """Return a document as a migration, which does nothing where the prompts are so already."""
+    source = " ".join(str(made.get("source")).split())
+    title = f"-- {len(made['prompts'])} prompts of {source}, {made['checksum']}.\n"
+    if not made["prompts"]:
+        return title
     rows = ",\n".join(json.dumps(prompt, ensure_ascii=False) for prompt in made["prompts"])
-    source = " ".join(str(made["source"]).split())
     quote = "$prompts$"
     while quote in rows:
         quote = f"{quote[:-1]}_$"
+    what = "Creates or changes them" if update else "Creates those that are missing"
     return (
-        f"-- {made['count']} prompts of {source}, {made['exported_at']}, {made['checksum']}.\n"
-        "-- Creates those that are missing, changes those that differ; a second run does nothing.\n"
-        f"select private.load_prompts({quote}[\n{rows}\n]{quote}::jsonb);\n"
+        f"{title}-- {what}; a second run does nothing.\n"
+        f"select private.load_prompts({quote}[\n{rows}\n]{quote}::jsonb, p_update => {str(update).lower()});\n"
     )
+
+
+def decode(data: bytes) -> str:
+    """Return the text of a document; InvalidParams names the line that is not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        _refuse([(data.count(b"\n", 0, error.start) + 1, "", "this is not UTF-8: save the file in that encoding")])
 
 
 def _problems(found: Any, places: Places) -> Problems:
@@ -176,7 +187,7 @@ def _changes(found: Json) -> Problems:
 
 
 def _refuse(problems: list[tuple[int, str, str]]) -> NoReturn:
-    told = [{"line": line, "field": field, "reason": reason} for line, field, reason in problems[:MOST_PROBLEMS]]
+    told = [{"line": line, "field": field or "body", "reason": why} for line, field, why in problems[:MOST_PROBLEMS]]
     more = len(problems) - 1
     first = told[0]
     raise InvalidParams(
@@ -186,7 +197,8 @@ def _refuse(problems: list[tuple[int, str, str]]) -> NoReturn:
 
 def sentence(problem: Json) -> str:
     """Return a problem as people read it: `line 41: prompts.6.content: must have ...`."""
-    return ": ".join(str(part) for part in (f"line {problem['line']}", problem["field"], problem["reason"]) if part)
+    field = "" if problem["field"] == "body" else f"{problem['field']}: "
+    return f"line {problem['line']}: {field}{problem['reason']}"
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from backend.core.prompt_clauses import Text, normal, split
 
 Json = dict[str, Any]
 LEAST_PROMPTS = 2  # what one prompt alone says is not repeated
+NEGATIVE, AVOID = "negative", "Avoid: "  # a negative prompt lists what is not wanted: its `blur` is another's `no blur`
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class _Prompt:
     text: Text
     kinds: frozenset[str]
     always: bool
+    prefix: str
 
     def places(self, phrases: Collection[str]) -> set[int]:
         return {index for index, clause in enumerate(self.text.clauses) if clause.normal in phrases}
@@ -31,9 +33,8 @@ def optimize(prompts: Iterable[Json], phrases: Iterable[str] | None = None, leas
     """Return what is repeated, and the prompts without these phrases, or without all that is repeated."""
     shelf = _Shelf(prompts)
     findings = shelf.findings(least)
-    confirmed = {normal(one["phrase"]): one["phrase"] for one in findings}
-    if phrases is not None:
-        confirmed = {normal(phrase): phrase for phrase in phrases}
+    chosen = [one["phrase"] for one in findings] if phrases is None else phrases
+    confirmed = {normal(phrase): phrase for phrase in chosen}
     changed: list[Json] = []
     skipped: list[Json] = []
     for prompt in shelf.prompts:
@@ -93,7 +94,10 @@ class _Shelf:
 
     def _keeper(self, phrase: str, prompt: _Prompt) -> _Prompt | None:
         """Return the preset that says it in each generation that this prompt may be in."""
-        fitting = (one for one in self.said[phrase] if one.always and one.kinds >= prompt.kinds)
+        avoided = (
+            self.said.get(normal(AVOID) + " " + phrase.removeprefix("no "), []) if phrase.startswith("no ") else []
+        )
+        fitting = (one for one in self.said[phrase] + avoided if one.always and one.kinds >= prompt.kinds)
         return max(fitting, key=lambda one: len(one.kinds), default=None)
 
     def _finding(self, phrase: str) -> Json:
@@ -101,7 +105,7 @@ class _Shelf:
         rows: list[Json] = []
         skipped = []
         for prompt in self.said[phrase]:
-            spellings.update(prompt.text.clauses[index].text for index in prompt.places([phrase]))
+            spellings.update(prompt.prefix + prompt.text.clauses[index].text for index in prompt.places([phrase]))
             after, gone, kept = self.without(prompt, [phrase])
             if gone:
                 said_by = self._keeper(phrase, prompt)
@@ -119,13 +123,11 @@ class _Shelf:
 
 
 def _read(prompt: Json) -> _Prompt:
-    return _Prompt(
-        key=prompt["key"],
-        content=prompt["content"],
-        text=split(prompt["content"]),
-        kinds=frozenset(prompt.get("kinds", ())),
-        always=bool(prompt.get("always") and prompt.get("active", True)),
-    )
+    text, prefix = split(prompt["content"]), AVOID if prompt["category"] == NEGATIVE else ""
+    if prefix:
+        text = replace(text, clauses=tuple(replace(one, normal=normal(prefix + one.normal)) for one in text.clauses))
+    always = bool(prompt["always"] and prompt["active"])
+    return _Prompt(prompt["key"], prompt["content"], text, frozenset(prompt["kinds"]), always, prefix)
 
 
 def _advice(rows: list[Json]) -> str:

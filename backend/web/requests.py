@@ -16,7 +16,10 @@ from backend.web.body import StrictRequest
 log = structlog.get_logger("backend.web")
 
 MAX_BODY_BYTES = 256 * 1024
-MORE_BODY_BYTES = {"batches.create": 2 * 1024 * 1024}  # 500 prompts
+MORE_BODY_BYTES = {
+    "batches.create": 2 * 1024 * 1024,  # 500 prompts
+    "prompt_tools.import_document": 4 * 1024 * 1024,  # 500 presets of 4000 characters
+}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 

@@ -23,7 +23,7 @@ from scripts.local.supervisor import Supervisor, Tell
 from scripts.local.valkey import Valkey
 
 READY_TIMEOUT = 60.0
-SEED = ROOT / "supabase" / "seed.sql"
+SEEDS = [ROOT / "supabase" / name for name in ("seed.sql", "prompts.sql")]
 
 
 class Stack:
@@ -163,7 +163,8 @@ class Stack:
 
     def _seed(self) -> None:
         with psycopg.connect(self.database_url) as connection:
-            connection.execute(SEED.read_text())
+            for seed in SEEDS:
+                connection.execute(seed.read_bytes())
 
     def _await_answer(self, url: str, name: str) -> None:
         """Wait until a server answers 200; show what it said when it does not."""

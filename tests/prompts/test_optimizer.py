@@ -16,7 +16,8 @@ from backend.core.prompt_optimizer import optimize
 
 def prompt(key: str, content: str, **more: Any) -> dict[str, Any]:
     """A prompt as admin_list_prompts lists it."""
-    return {"key": key, "content": content, "kinds": ["image"], "always": False, "active": True} | more
+    plain = {"category": "style_preset", "kinds": ["image"], "always": False, "active": True}
+    return {"key": key, "content": content, **plain, **more}
 
 
 def one(text: str, *phrases: str, beside: str = "") -> str:
@@ -122,6 +123,24 @@ def test_what_a_preset_says_each_time_is_redundant_and_stays_there() -> None:
     assert {row["key"]: row["said_by"] for row in found["prompts"]} == dict.fromkeys(("oil", "clip"), "base")
     assert {row["key"] for row in found["skipped"]} == {"pictures", "base", "off"}
     assert found["advice"] == "Redundant: base says it in each generation already."
+
+
+def test_what_a_negative_prompt_lists_is_the_opposite() -> None:
+    """Its `blur` is not the `blur` of another; but it makes the `no blur` of another redundant."""
+    shelf = [
+        prompt("flaws", "blur, noise", category="negative", always=True),
+        prompt("more", "people, noise", category="negative"),
+        prompt("dream", "blur, glow"),
+        prompt("motion", "blur, speed"),
+        prompt("oil", "oil paint, no blur"),
+        prompt("ink", "ink, no blur"),
+    ]
+    found = {row["phrase"]: row for row in optimize(shelf)["findings"]}
+    assert set(found) == {"blur", "no blur", "Avoid: noise"}
+    assert [(row["key"], row["said_by"]) for row in found["no blur"]["prompts"]] == [("oil", "flaws"), ("ink", "flaws")]
+    assert [row["key"] for row in found["blur"]["prompts"]] == ["dream", "motion"]
+    assert [row["key"] for row in found["Avoid: noise"]["prompts"]] == ["more"]
+    assert {row["key"] for row in optimize(shelf, ["avoid: noise", "Blur"])["prompts"]} == {"more", "dream", "motion"}
 
 
 def test_the_findings_say_what_each_phrase_costs() -> None:
