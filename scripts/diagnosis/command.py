@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from scripts.comparison.command import main as compare
 from scripts.diagnosis import (
     access,
     admins,
@@ -44,6 +45,7 @@ With --url it examines a deployed backend from outside, and needs no variable.
   python scripts/doctor.py --env-file .env.production       before a deploy
   python scripts/doctor.py --user 6f1c...e2                 sign that account in and out: proves the token hook
   python scripts/doctor.py --url https://api.example.com --origin https://app.example.com
+  python scripts/doctor.py compare .env.staging .env.production      what differs between two (see compare --help)
   python scripts/doctor.py --json | jq '.findings[] | select(.state == "failure")'
 
 Exit codes: 0 nothing failed (warnings are allowed), 1 something failed, 2 misuse. docs/doctor.md explains each finding.
@@ -52,7 +54,10 @@ Exit codes: 0 nothing failed (warnings are allowed), 1 something failed, 2 misus
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Examine an environment or a backend, and say what was found."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["compare"]:
+        return compare(given[1:])
+    options = _parser().parse_args(given)
     try:
         patient = _patient(options, os.environ)
     except NotThere as error:

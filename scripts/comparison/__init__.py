@@ -1,0 +1,1 @@
+"""doctor.py compare: what differs between two environments."""
