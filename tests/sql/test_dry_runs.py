@@ -71,6 +71,13 @@ def written(scene: Scene) -> Json:
     return {"p_change_id": write(scene.sql, scene.ada, prompt("dry-fog"))["change_id"], "p_reason": "a mistake"}
 
 
+def older(scene: Scene) -> Json:
+    """The first of two versions."""
+    for text in ("thick", "thin"):
+        write(scene.sql, scene.ada, prompt("dry-fog", text))
+    return {"p_key": "dry-fog", "p_version": 1, "p_reason": "thick was better"}
+
+
 # One real request per act, by an owner: what it needs is made by the function that returns its arguments.
 EXAMPLES: dict[str, Callable[[Scene], Json]] = {
     "admin_adjust_credits": lambda s: {
@@ -87,6 +94,7 @@ EXAMPLES: dict[str, Callable[[Scene], Json]] = {
         "p_prompts": [prompt("dry-fog")], "p_source": "edit", "p_reason": "for autumn", "p_idempotency_key": "dry",
     },
     "admin_undo_prompts": written,
+    "admin_activate_prompt": older,
     "admin_note_order": lambda _: {"p_order": "pause_queue", "p_subject": "low"},
     "admin_retry_stripe_event": parked,
     "admin_dismiss_stripe_event": lambda s: {**parked(s), "p_reason": "dealt with by hand"},
