@@ -23,6 +23,7 @@ from scripts.diagnosis import (
     flags,
     outside,
     project,
+    prompts,
     providers,
     queue,
     report,
@@ -86,7 +87,8 @@ def checks_for(patient: Patient) -> list[Check]:
     of_database = database.CHECKS if patient.database_url else database.CHECKS_BY_REST
     return [
         *(*variables.CHECKS, *project.CHECKS, *tokens.CHECKS, *providers.CHECKS),
-        *(*of_database, *access.CHECKS, *books.CHECKS, *billing.CHECKS, *admins.CHECKS, *flags.CHECKS),
+        *(*of_database, *access.CHECKS, *books.CHECKS, *billing.CHECKS),
+        *(*admins.CHECKS, *flags.CHECKS, *prompts.CHECKS),
         *(*queue.CHECKS, *watch.CHECKS, *clocks.CHECKS),
     ]
 

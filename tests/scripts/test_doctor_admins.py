@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.scripts.doctors import Clinic, blamed, warned
+from tests.sql.prompting import prompt, write
+from tests.sql.staff import staff
 
 OFF = "alter table private.user_roles disable trigger user_roles_keep_an_owner"
 ON = "alter table private.user_roles enable trigger user_roles_keep_an_owner"
@@ -62,3 +64,15 @@ def test_when_the_audit_log_was_last_verified_is_told(clinic: Clinic) -> None:
         values ('audit', 7, 'audit_row_changed', 'test', now())"""
     with clinic.broken(told, "delete from private.ledger_problems where once_key = 'test'"):
         assert blamed(clinic.examine())["audit log"] == ["row_changed: row 7"]
+
+
+def test_a_prompt_that_a_built_in_stands_in_for_is_named(clinic: Clinic) -> None:
+    """While it is missing; keys that users made up are nobody's business."""
+    harm = "insert into private.metric_totals values ('preset_fallbacks', '{\"preset\": \"%s\"}', 3)"
+    mend = "delete from private.metric_totals where name = 'preset_fallbacks'"
+    with clinic.broken(f"{harm % 'watercolor'}; {harm % '(unknown)'}", mend):
+        [said] = warned(clinic.examine())["prompts"]
+        assert said == "no active prompt, so the built-in was sent: watercolor (3 times)"
+        ada = staff(clinic.world.sql, "admin")
+        write(clinic.world.sql, ada, prompt("watercolor"))
+        assert "prompts" not in warned(clinic.examine())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from tests.sql.conftest import refused
 from tests.sql.prompting import prompt, undo, write
 from tests.sql.staff import staff
 
+STARTING_SET = Path(__file__).parents[2] / "supabase" / "prompts.json"
 ALWAYS = [
     prompt("sharp", "sharp focus", "quality", always=True),
     prompt("clean", "blur, noise", "negative", always=True),
@@ -176,6 +179,13 @@ def test_a_missing_preset_falls_back_to_a_built_in(sql: Sql, ada: uuid.UUID, ali
     totals = sql.as_service("get_metrics")["totals"]
     counted = {row["labels"]["preset"]: row["value"] for row in totals if row["name"] == "preset_fallbacks"}
     assert counted == {"line-art": 1, "watercolor": 1, "(unknown)": 1}
+
+
+def test_every_built_in_is_in_the_starting_set(sql: Sql) -> None:
+    """Under the same key and category, so that importing the set ends every fallback."""
+    starting = {(p["key"], p["category"]) for p in json.loads(STARTING_SET.read_text())["prompts"]}
+    built_in = set(sql.connection.execute("select key, category from private.builtin_prompts()").fetchall())
+    assert built_in and built_in <= starting
 
 
 def test_presets_that_make_no_sense_are_refused(sql: Sql, ada: uuid.UUID, alice: uuid.UUID) -> None:

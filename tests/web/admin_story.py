@@ -116,7 +116,7 @@ def _write_prompts(story: Any, admin: Any) -> None:
         story.call("admin_activate_prompt", admin, key=prompt["key"], version=version, reason="test", dry_run=dry_run)
     story.call("admin_get_prompt", story.boss.caller, key=prompt["key"])
     story.call("list_presets", story.user.caller)
-    asked = {"model_id": "fal/sdxl", "prompt": "a fox", "presets": [prompt["key"], "no-text", "nothing-like-it"]}
+    asked = {"model_id": "fal/sdxl", "prompt": "a fox", "presets": [prompt["key"], "no-flaws", "nothing-like-it"]}
     story.call("admin_preview_prompt", story.boss.caller, **asked)
     key = uuid.uuid4().hex
     made = story.call("create_generation", story.user.caller, **asked, params={}, idempotency_key=key)

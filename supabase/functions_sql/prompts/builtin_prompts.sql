@@ -10,14 +10,13 @@ as $$
   values
     ('birthday', 'event_type', 'a birthday party among friends, cake with lit candles'),
     ('wedding', 'event_type', 'a wedding celebration, fresh flowers, airy fabrics'),
-    ('film-photo', 'style_preset', '35mm film photograph, fine grain, natural light'),
+    ('3d-render', 'style_preset', '3D render, soft area lights'),
     ('line-art', 'style_preset', 'clean line art, black strokes on plain white, no shading'),
     ('oil-painting', 'style_preset', 'oil painting on canvas, visible brush strokes'),
-    ('studio-photo', 'style_preset', 'studio photograph, seamless backdrop, soft light'),
+    ('photo', 'style_preset', 'photograph, available light, realistic textures'),
     ('watercolor', 'style_preset', 'watercolor painting, soft washes, visible paper grain'),
-    ('quality-base', 'quality', 'balanced composition, sharp focus, coherent light and perspective'),
-    ('no-people', 'negative', 'people, figures, faces, silhouettes'),
-    ('no-text', 'negative', 'text, lettering, watermarks');
+    ('high-quality', 'quality', 'balanced composition, sharp focus, coherent light and perspective'),
+    ('no-flaws', 'negative', 'watermark, signature, jpeg artifacts, distorted anatomy');
 $$;
 
 revoke all on function private.builtin_prompts() from public, anon, authenticated, service_role;
