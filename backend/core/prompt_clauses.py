@@ -74,7 +74,7 @@ class Text:
                 first = None
             if first is None and clause.negates:
                 first = index
-            if first is not None and clause.ends_list:
+            if first is not None and (clause.ends_list or clause is self.clauses[-1]):
                 found.append(range(first, index + 1))
                 first = None
         return [one for one in found if len(one) > 1]
@@ -82,14 +82,10 @@ class Text:
     def _ended(self, first: int, index: int, clause: Clause, standing: Collection[str]) -> bool:
         return clause.normal in standing and not _OPENS_LIST.match(self.clauses[first].text)
 
-    def leads(self) -> set[str]:
-        """Return the clauses that no negation before them can reach."""
-        found, reached = set(), False
-        for clause in self.clauses:
-            if not reached:
-                found.add(clause.normal)
-            reached = (reached or clause.negates) and not clause.ends_list
-        return found
+    def leads(self, standing: Collection[str]) -> set[str]:
+        """Return the clauses that no negation before them reaches, given those that stand alone elsewhere."""
+        reached = {index for together in self.lists(standing) for index in together[1:]}
+        return {clause.normal for index, clause in enumerate(self.clauses) if index not in reached}
 
     def without(self, gone: Collection[int]) -> str:
         """Return the text without these clauses; commas, spaces and stops at the seams are repaired."""

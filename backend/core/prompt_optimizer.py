@@ -62,8 +62,8 @@ class _Shelf:
 
     def __init__(self, prompts: Iterable[Json]) -> None:
         self.prompts = [_read(prompt) for prompt in prompts]
-        self.standing = {phrase for prompt in self.prompts for phrase in prompt.text.leads()}
-        self.lists = {prompt.key: prompt.text.lists(self.standing) for prompt in self.prompts}
+        standing = _standing([prompt.text for prompt in self.prompts])
+        self.lists = {prompt.key: prompt.text.lists(standing) for prompt in self.prompts}
         self.said: dict[str, list[_Prompt]] = defaultdict(list)
         for prompt in self.prompts:
             for phrase in dict.fromkeys(clause.normal for clause in prompt.text.clauses):
@@ -120,6 +120,14 @@ class _Shelf:
         saves = sum(row["saves"] for row in rows)
         said = {"phrase": spellings.most_common(1)[0][0], "saves": saves, "prompts": rows, "skipped": skipped}
         return said | {"advice": _advice(rows)}
+
+
+def _standing(texts: list[Text]) -> set[str]:
+    """Return the clauses that some prompt says where no negation reaches them; each that is known ends more lists."""
+    standing: set[str] = set()
+    while not standing >= (found := {phrase for text in texts for phrase in text.leads(standing)}):
+        standing |= found
+    return standing
 
 
 def _read(prompt: Json) -> _Prompt:

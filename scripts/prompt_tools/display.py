@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import takewhile
 from typing import Any
 
 from rich import box
@@ -32,7 +34,7 @@ def note(text: str) -> None:
 def complain(text: str, problems: list[Json] | None = None) -> None:
     """Say what is wrong: one line for each problem with a place."""
     _error.print(f"[red]{escape(text)}[/red]")
-    for one in problems or []:
+    for one in problems if problems and len(problems) > 1 else []:
         said = sentence(one) if "line" in one else f"{one['field']}: {one['reason']}"
         _error.print(escape(f"  {said}"))
 
@@ -59,12 +61,27 @@ def _change(row: Json) -> None:
 
 
 def texts(before: str | None, after: str | None) -> None:
-    """Show a text before and after, unless it is the same."""
+    """Show a text before and after, unless it is the same; on a terminal with what differs in reverse."""
     if before == after:
         return
-    for sign, text, colour in (("-", before, "red"), ("+", after, "green")):
-        for line in (text or "").splitlines():
-            _out.print(f"[{colour}]  {sign} {escape(line)}[/{colour}]")
+    for sign, text, other, colour in (("-", before, after, "red"), ("+", after, before, "green")):
+        shown = _marked(text or "", other) if other else escape(text or "")
+        for line in shown.splitlines():
+            _out.print(f"[{colour}]  {sign} {line}[/{colour}]")
+
+
+def _marked(text: str, other: str) -> str:
+    start = _alike(text, other)
+    end = len(text) - _alike(text[start:][::-1], other[start:][::-1])
+    # A mark must not go over the end of a line, as each line is printed for itself.
+    middle = "\n".join(f"[reverse]{escape(line)}[/reverse]" if line else "" for line in text[start:end].split("\n"))
+    return escape(text[:start]) + middle + escape(text[end:])
+
+
+def _alike(text: str, other: str) -> int:
+    """Return how many characters both begin with."""
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(text, other, strict=False))
+    return sum(1 for _ in same)
 
 
 def _plain(value: Any) -> str:
@@ -93,15 +110,26 @@ def _findings(found: Json) -> None:
         say("No prompt repeats what another says.")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("phrase", overflow="fold")
-    table.add_column("prompts", justify="right")
-    table.add_column("characters", justify="right")
-    table.add_column("", overflow="fold")
+    for name, justify in (
+        ("phrase", "left"),
+        ("prompts", "right"),
+        ("characters", "right"),
+        ("said anyway by", "left"),
+    ):
+        table.add_column(name, justify=justify, overflow="fold")
     for row in found["findings"]:
-        table.add_row(escape(row["phrase"]), str(len(row["prompts"])), str(row["saves"]), escape(row["advice"]))
+        table.add_row(escape(row["phrase"]), str(len(row["prompts"])), str(row["saves"]), _keepers(row))
     _out.print(table, soft_wrap=False)
     say(f"{_saved(found)} in {len(found['prompts'])} prompts if all of it goes.")
-    say("Take out what you confirm with --remove PHRASE (can be repeated), or --all.")
+    say("What no preset says anyway is gone then: to keep it for all, put it into one that is always on first.")
+    say("Take out what you confirm with --remove PHRASE, as often as needed, or with --all.")
+
+
+def _keepers(row: Json) -> str:
+    said = Counter(one["said_by"] for one in row["prompts"])
+    lost = said.pop(None, 0)
+    names = ", ".join(sorted(said))
+    return names + (f" (not for {lost})" if names and lost else "") or "-"
 
 
 def _saved(found: Json) -> str:

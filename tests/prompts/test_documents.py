@@ -28,6 +28,20 @@ OIL: Json = {
 NASTY = 'a "quoted" \\ slash\n\ttwo lines, $prompts$ \'; drop table x; -- ünïcödé 日本 🎨\u2028'
 
 
+# What one field of a prompt may not be.
+WRONG = [
+    ({"key": "x"}, "key"), ({"key": "Oil"}, "key"), ({"key": 5}, "key"), ({"category": ""}, "category"),
+    ({"title": ""}, "title"), ({"title": " "}, "title"), ({"title": "two\nlines"}, "title"),
+    ({"title": "x" * 201}, "title"),
+    ({"description": None}, "description"), ({"description": "x" * 1001}, "description"),
+    ({"kinds": []}, "kinds"), ({"kinds": "image"}, "kinds"), ({"kinds": [["image"]]}, "kinds"),
+    ({"always": "yes"}, "always"), ({"active": 1}, "active"), ({"position": -1}, "position"),
+    ({"position": 1.5}, "position"),
+    ({"position": 100_000}, "position"), ({"content": " \n"}, "content"), ({"content": "\x07"}, "content"),
+    ({"content": "\0"}, "content"), ({"content": "\ud800"}, "content"), ({"version": 3}, "version"),
+]  # fmt: skip
+
+
 def export(*changes: Json) -> Json:
     """A document of prompts like OIL, each with its changes."""
     prompts = [OIL | {"key": f"p-{number}"} | change for number, change in enumerate(changes)]
@@ -95,20 +109,7 @@ def test_every_problem_is_told_with_its_line() -> None:
     assert "must have 1 to 4000 characters, without control characters; it has 4001" in [reason for *_, reason in found]
 
 
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"key": "x"}, "key"), ({"key": "Oil"}, "key"), ({"key": 5}, "key"), ({"category": ""}, "category"),
-        ({"title": ""}, "title"), ({"title": " "}, "title"), ({"title": "two\nlines"}, "title"),
-        ({"title": "x" * 201}, "title"),
-        ({"description": None}, "description"), ({"description": "x" * 1001}, "description"),
-        ({"kinds": []}, "kinds"), ({"kinds": "image"}, "kinds"), ({"kinds": [["image"]]}, "kinds"),
-        ({"always": "yes"}, "always"), ({"active": 1}, "active"), ({"position": -1}, "position"),
-        ({"position": 1.5}, "position"),
-        ({"position": 100_000}, "position"), ({"content": " \n"}, "content"), ({"content": "\x07"}, "content"),
-        ({"content": "\0"}, "content"), ({"content": "\ud800"}, "content"), ({"version": 3}, "version"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("change", "field"), WRONG)
 def test_each_field_has_its_rule(change: Json, field: str) -> None:
     """What admin_write_prompts would refuse is refused here, with the line; also when the change is meant."""
     made = export({}, change)

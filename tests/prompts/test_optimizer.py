@@ -72,6 +72,7 @@ def test_a_phrase_goes_and_the_seam_is_whole(text: str, phrase: str, after: str)
         "Negative prompt:\nnoise, high quality, grain",
         "high quality, unless it is night, dusk",
         "never: high quality; fog",
+        "no people, high quality,",
     ],
 )
 def test_what_only_looks_like_the_phrase_stays(text: str) -> None:

@@ -118,7 +118,7 @@ def test_the_sql_export_moves_prompts_too(ada: Person, bea: Person, places: tupl
         (lambda text: text[:-20], '"content"', "body"),
         (lambda text: text.replace('"wedding"', '"Wedding"', 1), '"Wedding"', "prompts.0.key"),
         (lambda text: text.replace('"birthday"', '"wedding"', 1), '"wedding"', "prompts.2.key"),
-        (lambda text: text.replace('"style_preset"', '"style preset"', 1), '"style preset"', "prompts.13.category"),
+        (lambda text: text.replace('"event_type"', '"event type"', 1), '"event type"', "prompts.0.category"),
         (lambda text: text.replace('"title": "Birthday"', '"titel": "Birthday"'), '"titel"', "prompts.2.titel"),
         (lambda text: text.replace('"image"', '"audio"', 1), '"kinds"', "prompts.0.kinds"),
         (lambda text: text.replace("sage", "sage" * 1000, 1), "sagesage", "prompts.0.content"),

@@ -118,10 +118,10 @@ def test_what_is_exported_can_be_compared_and_imported(script: Script, ada: Pers
 
 def test_each_problem_of_a_document_has_a_line(script: Script, file: Path) -> None:
     """As people look for it in their editor."""
-    file.write_text(file.read_text().replace('"wedding"', '"Wedding"').replace('"film-photo"', '"x"'))
+    file.write_text(file.read_text().replace('"wedding"', '"Wedding"').replace('"engagement"', '"x"'))
     assert script("import", file, "--url", URL, "--yes") == 1
     lines = [line for line in script.err.splitlines() if line.startswith("  line ")]
-    assert [line.partition(": ")[2][:16] for line in lines] == ["prompts.0.key: m", "prompts.19.key: "]
+    assert [line.partition(": ")[2][:16] for line in lines] == ["prompts.0.key: m", "prompts.1.key: m"]
     assert script("diff", file, URL) == 1
     assert "is no document of prompts" in script.err
     assert script("import", file.with_name("none.json"), "--url", URL) == 1
