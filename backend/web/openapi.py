@@ -21,6 +21,7 @@ from backend.errors import (
     RateLimited,
     Unauthenticated,
     Unavailable,
+    UserSuspended,
 )
 from backend.web.errors import refuse_invalid
 
@@ -131,7 +132,7 @@ def admin_answers(
     model: type[Answer], *refusals: type[AppError], status: int = 200, headers: dict[str, str] | None = None
 ) -> dict[str | int, Any]:
     """Return the responses of a route for admins."""
-    return user_answers(model, Forbidden, *refusals, status=status, headers=headers)
+    return user_answers(model, Forbidden, UserSuspended, *refusals, status=status, headers=headers)
 
 
 def file_answers(description: str, *media: str) -> dict[str | int, Any]:

@@ -1,7 +1,7 @@
 -- admin_decide_adjustment(p_adjustment_id, p_approve, p_reason, p_dry_run) -> jsonb      called by: backend/rpc/admin.py as an admin
--- Approves or rejects an adjustment that waits: the second pair of eyes. One's own can be rejected, never approved, and who approves must be
--- allowed so much himself. The same decision again by the same admin answers the same. What can't be done now (credits that are gone meanwhile,
--- an expiry that has passed) is refused and goes on waiting.
+-- Approves or rejects an adjustment that waits: the second pair of eyes. One's own can be rejected, never approved; who approves must be allowed so
+-- much himself, and who asked must still be an admin, so that two agree. The same decision again by the same admin answers the same. What can't be
+-- done now (credits that are gone meanwhile, an expiry that has passed) is refused and goes on waiting.
 -- Lock order: the admin's role, adjustment, wallet, audit log.
 -- Refuses, first match wins: unauthenticated 401 · forbidden 403 · invalid_params 422 · adjustment_not_found 404 · invalid_state 409 ·
 --   self_approval 403 · limit_exceeded 403 · insufficient_credits 402
@@ -34,10 +34,11 @@ begin
       hint = 'You asked for this adjustment: somebody else must approve it.';
   end if;
   select * into strict w from public.wallets x where x.id = a.wallet_id;
-  if a.status <> 'pending' or v_approve and (w.user_id is null or a.expires_at <= private.clock()) then
+  if a.status <> 'pending' or v_approve and (w.user_id is null or a.expires_at <= private.clock() or not exists (
+    select from private.user_roles r where r.user_id = a.requested_by and r.role in ('admin', 'owner'))) then
     raise exception using errcode = 'PT409', message = 'invalid_state',
       detail = jsonb_build_object('status', a.status, 'expires_at', private.rfc3339(a.expires_at))::text,
-      hint = 'This adjustment does not wait any more, its credits would have expired, or its user is gone.';
+      hint = 'It does not wait any more, its credits would have expired, its user is gone, or who asked is no admin any more.';
   end if;
   w := private.lock_wallet(a.wallet_id);
   if v_approve then

@@ -1,4 +1,4 @@
--- check_not_suspended(p_user_id) -> void      called by: hold_credits, hold_items, act_set_role
+-- check_not_suspended(p_user_id) -> void      called by: hold_credits, hold_items, act_set_role, require_role
 -- Suspended is whom Supabase Auth has banned, by our operation or by its own.
 -- Refuses: user_suspended 403
 create or replace function private.check_not_suspended(p_user_id uuid)

@@ -1,7 +1,8 @@
 -- require_role(p_role) -> uuid      called by: run_act, and the vault of every admin operation that only reads
 -- The signed-in user, who must have this role or a higher one: support < admin < owner. Looked up here, because the claim
 -- in a token can be an hour old; when the token claims more than there is, the refusal says so.
--- Refuses: unauthenticated 401 · forbidden 403
+-- Whoever Supabase Auth has banned may nothing as long as his token lives, either.
+-- Refuses, first match wins: unauthenticated 401 · forbidden 403 · user_suspended 403
 create or replace function private.require_role(p_role text)
 returns uuid
 language plpgsql
@@ -22,6 +23,7 @@ begin
         || case when array_position(v_roles, v_claimed) >= array_position(v_roles, p_role) then v_claimed end
         || ', which you are not any more: sign in again.', '');
   end if;
+  perform private.check_not_suspended(v_user_id);
   return v_user_id;
 end
 $$;
