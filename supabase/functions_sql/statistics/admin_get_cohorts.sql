@@ -23,7 +23,7 @@ begin
     select m.wallet_id, m.month, m.currency, m.payments, m.revenue_cents from private.monthly_buyers m
     union all
     select f.wallet_id, date_trunc('month', f.day::timestamp)::date, f.currency, f.payments, f.charged_cents - f.refunded_cents - f.disputed_cents
-    from private.statistics_cursor c cross join lateral private.payment_facts(c.payments_uncounted) f
+    from private.statistics_tail() c cross join lateral private.payment_facts(c.payments_uncounted) f
   ), bought as (
     select f.wallet_id, f.month, f.currency, sum(f.payments) as payments, sum(f.revenue_cents) as revenue_cents,
       min(case when sum(f.payments) > 0 then f.month end) over (partition by f.wallet_id) as cohort
@@ -45,7 +45,7 @@ begin
   select coalesce(jsonb_agg(jsonb_build_object('month', to_char(c.cohort, 'YYYY-MM'), 'users', c.users, 'months', c.months)
     order by c.cohort), '[]') into v_data from cohort c;
   return jsonb_build_object('from', to_char(v_from, 'YYYY-MM'), 'to', to_char(v_to, 'YYYY-MM'),
-    'complete', private.statistics_complete(), 'data', v_data);
+    'complete', exists (select from private.statistics_tail()), 'data', v_data);
 end
 $$;
 

@@ -2,7 +2,7 @@
 -- {from, to, by, model, complete, data: [{day | month | model, credits, generations, cost_micros, unknown_costs, queue, revenue, margin_micros,
 -- active_users}], total}: every day (UTC), month or model of the range, both ends included; months are told whole. By default the 30 days up to
 -- today, by day. By model, or of one model: without what no model has, which is revenue, margin, active users, and credits that were not used.
--- Guarantees: each raw row that can be seen counts once, rolled up or not; complete is false while too many wait. It costs in proportion to
+-- Guarantees: each raw row that can be seen counts once, rolled up or not; not those that wait while complete is false. It costs in proportion to
 -- the range. For support and above. By day and model at most 400 days, by month 1830. What the figures mean: docs/statistics.md.
 -- Refuses, first match wins: unauthenticated 401 · forbidden 403 · invalid_params 422 · model_not_found 404
 create or replace function private.admin_get_statistics(p_from date, p_to date, p_by text, p_model text)
@@ -53,7 +53,7 @@ begin
     (jsonb_agg(f.figures) filter (where f.key = '')) -> 0
   into v_data, v_total from figure f;
   return jsonb_build_object('from', to_char(v_from, 'YYYY-MM-DD'), 'to', to_char(v_to, 'YYYY-MM-DD'), 'by', p_by, 'model', p_model,
-    'complete', private.statistics_complete(), 'data', v_data, 'total', v_total);
+    'complete', exists (select from private.statistics_tail()), 'data', v_data, 'total', v_total);
 end
 $$;
 

@@ -29,7 +29,7 @@ begin
     union all
     select w.wallet_id, w.uses, w.credits from private.active_wallets w where w.period = 'day' and w.start between v_after and v_to
     union all
-    select f.wallet_id, 1, -f.credits from private.statistics_cursor c cross join lateral private.ledger_facts(c.ledger_uncounted) f
+    select f.wallet_id, 1, -f.credits from private.statistics_tail() c cross join lateral private.ledger_facts(c.ledger_uncounted) f
     where f.kind = 'usage' and f.day between v_from and v_to
   ), top as (
     select f.wallet_id, sum(f.uses) as uses, sum(f.credits) as credits from fact f group by 1 order by 3 desc, 2 desc, 1 limit p_limit
@@ -41,7 +41,7 @@ begin
     select d.model_id, d.entries, d.credits from private.daily_credits d
     where d.day between v_from and v_to and d.kind = 'usage' and d.model_id <> ''
     union all
-    select f.model_id, 1, f.credits from private.statistics_cursor c cross join lateral private.ledger_facts(c.ledger_uncounted) f
+    select f.model_id, 1, f.credits from private.statistics_tail() c cross join lateral private.ledger_facts(c.ledger_uncounted) f
     where f.kind = 'usage' and f.model_id <> '' and f.day between v_from and v_to
   ), top as (
     select f.model_id, sum(f.entries) as uses, -sum(f.credits) as credits from fact f group by 1 order by 3 desc, 2 desc, 1 limit p_limit
@@ -49,7 +49,7 @@ begin
   select coalesce(jsonb_agg(jsonb_build_object('model', t.model_id, 'uses', t.uses, 'credits', t.credits)
     order by t.credits desc, t.uses desc, t.model_id), '[]') into v_models from top t;
   return jsonb_build_object('from', to_char(v_from, 'YYYY-MM-DD'), 'to', to_char(v_to, 'YYYY-MM-DD'),
-    'complete', private.statistics_complete(), 'users', v_users, 'models', v_models);
+    'complete', exists (select from private.statistics_tail()), 'users', v_users, 'models', v_models);
 end
 $$;
 

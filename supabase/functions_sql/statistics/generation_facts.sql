@@ -6,12 +6,14 @@ language sql
 stable
 set search_path = ''
 as $$
-  select (g.finished_at at time zone 'utc')::date, g.model_id, g.status, private.wait_bucket(g.started_at - g.created_at),
+  select (g.finished_at at time zone 'utc')::date, g.model_id, g.status, 
+    coalesce(1 + width_bucket(extract(epoch from g.started_at - g.created_at), b.bounds), 0)::smallint,
     coalesce(round(1000 * extract(epoch from g.started_at - g.created_at)), 0)::bigint,
     coalesce(g.cost_micros, 0), (g.status = 'succeeded' and g.cost_micros is null)::integer::bigint
   from (
     select x.* from public.generations x where x.finished_at >= p_from and x.finished_at < p_until
-    order by x.finished_at limit p_limit) g;
+    order by x.finished_at limit p_limit) g
+  cross join (select private.wait_bounds() as bounds) b;
 $$;
 
 revoke all on function private.generation_facts(timestamptz, timestamptz, bigint) from public, anon, authenticated, service_role;

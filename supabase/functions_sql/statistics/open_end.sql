@@ -1,4 +1,4 @@
--- open_end(p_ids) -> bigint      called by: roll_up_statistics, statistics_complete
+-- open_end(p_ids) -> bigint      called by: roll_up_statistics, statistics_tail
 -- Where the last range begins, which has no end: all ids below were given away.
 create or replace function private.open_end(p_ids int8multirange)
 returns bigint

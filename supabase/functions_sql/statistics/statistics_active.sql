@@ -11,7 +11,7 @@ as $$
     union all
     select x.start, 1 from (
       select distinct date_trunc(case p_by when 'month' then p_by else 'day' end, f.day::timestamp)::date as start, f.wallet_id
-      from private.statistics_cursor c cross join lateral private.ledger_facts(c.ledger_uncounted) f
+      from private.statistics_tail() c cross join lateral private.ledger_facts(c.ledger_uncounted) f
       where f.kind = 'usage' and f.day between p_from and p_to) x
     where not exists (
       select from private.active_wallets w where w.period = p_by and w.start = x.start and w.wallet_id = x.wallet_id)

@@ -1,5 +1,5 @@
 -- statistics_credits(p_from, p_to, p_by, p_model, p_keys) -> rows {key, figures}      called by: admin_get_statistics
--- Credits per day, month or model: the roll-ups, and in the same snapshot the rows that they do not hold. key '' is the total; each of p_keys
+-- Credits per day, month or model: the roll-ups, and in the same snapshot the rows that they lack (statistics_tail). key '' is the total; each of p_keys
 -- gets a row, of zeros if need be.
 create or replace function private.statistics_credits(p_from date, p_to date, p_by text, p_model text, p_keys text[])
 returns table (key text, figures jsonb)
@@ -11,7 +11,7 @@ as $$
     select d.day, d.kind, d.contra, d.model_id, d.credits, d.absorbed from private.daily_credits d where d.day between p_from and p_to
     union all
     select f.day, f.kind, f.contra, f.model_id, f.credits, f.absorbed
-    from private.statistics_cursor c cross join lateral private.ledger_facts(c.ledger_uncounted) f where f.day between p_from and p_to
+    from private.statistics_tail() c cross join lateral private.ledger_facts(c.ledger_uncounted) f where f.day between p_from and p_to
   ), keyed as (
     select k.key, f.kind, f.contra, f.credits, f.absorbed
     from fact f cross join lateral (values (''), (case p_by when 'day' then to_char(f.day, 'YYYY-MM-DD') when 'month' then to_char(f.day, 'YYYY-MM') else f.model_id end)) k (key)

@@ -12,12 +12,17 @@ as $$
     from private.daily_generations d where d.day between p_from and p_to
     union all
     select f.day, f.model_id, f.status, f.wait_bucket, 1, f.waited_ms, f.waited_ms, f.cost_micros, f.unknown_costs
-    from private.statistics_cursor c cross join lateral private.generation_facts(c.generations_until, 'infinity') f
+    from private.statistics_tail() c cross join lateral private.generation_facts(c.generations_until, 'infinity') f
     where f.day between p_from and p_to
+  ), summed as ( -- first, because it makes few rows of many
+    select case when p_by <> 'model' then f.day end as day, case when p_by = 'model' then f.model_id end as model_id, f.status, f.wait_bucket,
+      sum(f.generations)::bigint as generations, sum(f.waited_ms)::bigint as waited_ms, max(f.longest_ms) as longest_ms,
+      sum(f.cost_micros)::bigint as cost_micros, sum(f.unknown_costs)::bigint as unknown_costs
+    from fact f where p_model is null or f.model_id = p_model group by 1, 2, 3, 4
   ), keyed as (
     select k.key, f.status, f.wait_bucket, f.generations, f.waited_ms, f.longest_ms, f.cost_micros, f.unknown_costs
-    from fact f cross join lateral (values (''), (case p_by when 'day' then to_char(f.day, 'YYYY-MM-DD') when 'month' then to_char(f.day, 'YYYY-MM') else f.model_id end)) k (key)
-    where p_model is null or f.model_id = p_model
+    from summed f cross join lateral (
+      values (''), (case p_by when 'day' then to_char(f.day, 'YYYY-MM-DD') when 'month' then to_char(f.day, 'YYYY-MM') else f.model_id end)) k (key)
     union all
     select k, null, 0, 0, 0, 0, 0, 0 from unnest(p_keys) k
   ), bucket as (

@@ -11,7 +11,7 @@ as $$
     from private.daily_revenue d where d.day between p_from and p_to
     union all
     select f.day, f.currency, f.payments, f.charged_cents, f.refunded_cents, f.disputed_cents
-    from private.statistics_cursor c cross join lateral private.payment_facts(c.payments_uncounted) f where f.day between p_from and p_to
+    from private.statistics_tail() c cross join lateral private.payment_facts(c.payments_uncounted) f where f.day between p_from and p_to
   ), summed as (
     select k.key, f.currency, sum(f.payments) as payments, sum(f.charged_cents) as charged, sum(f.refunded_cents) as refunded,
       sum(f.disputed_cents) as disputed
