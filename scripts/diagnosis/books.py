@@ -20,6 +20,8 @@ select count(*) filter (where status = 'queued' and dispatch_at < now() - interv
        count(*) filter (where status = 'running' and lease_until < now() - interval '2 minutes')
   from public.generations where status in ('queued', 'running')
 """
+_BEHIND = "select private.statistics_behind()"
+BEHIND = 3600
 BY_HAND = "It needs longer than the doctor takes. By hand: select * from public.{}();"
 
 
@@ -66,8 +68,19 @@ def stuck(patient: Patient) -> list[Finding]:
     return found or [ok("none overdue")]
 
 
+def statistics(patient: Patient) -> list[Finding]:
+    """What charts show is rolled up by and by, so that they stay quick and whole."""
+    with patient.database() as connection:
+        [behind] = connection.execute(_BEHIND).fetchone() or (0,)
+    if behind > BEHIND:
+        cause = f"they have not been rolled up for {behind / 3600:.0f} hours: charts are slow, or lack rows"
+        return [warn(cause, "Is a scheduler up? GET /api/v1/admin/schedule shows how roll_up_statistics went.")]
+    return [ok("rolled up")]
+
+
 CHECKS = (
     Check("trial balance", "Books", trial_balance, needs=("migrations", "functions"), because=("functions",)),
     Check("ledger", "Books", ledger, needs=("migrations", "functions"), because=("functions", "trial balance")),
     Check("generations", "Books", stuck, needs=("database", "migrations"), because=("worker", "scheduler", "redis")),
+    Check("statistics", "Books", statistics, needs=("database", "migrations"), because=("functions", "scheduler")),
 )

@@ -39,7 +39,7 @@ def test_a_sound_environment_is_all_green_within_seconds(clinic: Clinic) -> None
     found = clinic.examine(hook=True)
     sys.stdout.write(f"the doctor took {time.monotonic() - started:.2f} s\n")
     assert {one.state for one in found} == {"ok"}, [one for one in found if one.state != "ok"]
-    assert len(found) == 47
+    assert len(found) == 48
 
 
 def test_the_local_stack_is_examined_with_its_own_variables_and_a_demo_account(
