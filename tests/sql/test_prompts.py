@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.factories import Json, Sql
+from tests.patience import eventually
 from tests.sql.conftest import refused
 from tests.sql.prompting import changes, listed, prompt, undo, write
 from tests.sql.staff import log, staff
@@ -138,25 +138,26 @@ def test_who_saw_an_older_version_changes_nothing(sql: Sql, ada: uuid.UUID) -> N
 
 
 def test_of_two_admins_at_once_one_is_told(connect: Callable[[], Sql]) -> None:
-    """Both saw version 1; the text of the first is there, and the second must look again."""
-    connections = [connect(), connect()]
-    admins = [staff(connections[0], "admin") for _ in connections]
-    write(connections[0], admins[0], prompt("fog"))
-    start = threading.Barrier(2)
+    """Both saw version 1; the second waits for the first, and must then look again."""
+    first, second, watcher = connect(), connect(), connect()
+    ada, eve = staff(first, "admin"), staff(first, "admin")
+    write(first, ada, prompt("fog"))
 
-    def edit(n: int) -> str | None:
-        start.wait(10)
+    def edit(sql: Sql, admin: uuid.UUID, content: str) -> str | None:
         try:
-            write(connections[n], admins[n], {"key": "fog", "content": f"by {n}", "expected_version": 1})
+            write(sql, admin, {"key": "fog", "content": content, "expected_version": 1})
         except psycopg.Error as error:
             return error.diag.message_primary
         return None
 
-    with ThreadPoolExecutor(2) as pool:
-        outcomes = list(pool.map(edit, range(2)))
-    assert sorted(outcomes, key=str) == [None, "invalid_state"]
-    fog = listed(connections[0], admins[0])["fog"]
-    assert (fog["version"], fog["content"]) == (2, f"by {outcomes.index(None)}")
+    with ThreadPoolExecutor(1) as pool:
+        with first.connection.transaction():
+            assert edit(first, ada, "by ada") is None
+            late = pool.submit(edit, second, eve, "by eve")
+            eventually(lambda: watcher.one("select count(*) from pg_locks where not granted") == 1)
+        assert late.result(10) == "invalid_state"
+    fog = listed(first, ada)["fog"]
+    assert (fog["version"], fog["content"]) == (2, "by ada")
 
 
 def test_a_dry_run_tells_and_writes_nothing(sql: Sql, ada: uuid.UUID) -> None:

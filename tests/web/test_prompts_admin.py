@@ -143,3 +143,12 @@ def test_a_batch_from_before_there_were_presets_is_answered_by_its_key(alice: Pe
     assert world.sql.one(
         query, '[[{"model": "local/picture", "prompt": "a red fox", "params": {}}], false]', made["id"]
     )
+
+
+def test_fallbacks_are_counted_where_prometheus_looks(app: Flask, world: World) -> None:
+    """By the built-in that stood in, as the scheduler's job has summed them up."""
+    query = "insert into private.metric_totals values ('preset_fallbacks', '{\"preset\": \"watercolor\"}', 3)"
+    world.connection.execute(query)
+    shown = app.test_client().get("/metrics").text
+    world.connection.execute("delete from private.metric_totals where name = 'preset_fallbacks'")
+    assert 'scrip_preset_fallbacks_total{preset="watercolor"} 3.0' in shown
