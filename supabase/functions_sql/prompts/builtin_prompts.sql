@@ -15,7 +15,7 @@ as $$
     ('oil-painting', 'style_preset', 'oil painting on canvas, visible brush strokes'),
     ('photo', 'style_preset', 'photograph, available light, realistic textures'),
     ('watercolor', 'style_preset', 'watercolor painting, soft washes, visible paper grain'),
-    ('high-quality', 'quality', 'balanced composition, sharp focus, coherent light and perspective'),
+    ('quality-base', 'quality', 'balanced composition, sharp focus, coherent light and perspective'),
     ('no-flaws', 'negative', 'watermark, signature, jpeg artifacts, distorted anatomy');
 $$;
 
