@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import jwt
 
+from backend.core.inputs import BUCKETS
 from scripts.diagnosis.answers import body, obstacle, refused_by_gateway, said
 from scripts.diagnosis.findings import Check, Finding, fail, ok, skip, warn
 from scripts.diagnosis.patient import Patient
@@ -93,16 +94,19 @@ def signing_keys(patient: Patient) -> list[Finding]:
 
 
 def bucket(patient: Patient) -> list[Finding]:
-    """Pictures lie in a private bucket."""
-    answer = patient.supabase("GET", "/storage/v1/bucket/images", patient.secret_key)
-    if answer.status_code >= 500:
-        return [fail(f"Storage answers {said(answer)}", "See the project's Storage logs.")]
-    if answer.status_code != 200:
-        return [fail("the bucket images is missing", "Dashboard > Storage: make a private bucket called images.")]
-    if body(answer).get("public"):
-        mend = "update storage.buckets set public = false where id = 'images';"
-        return [fail("the bucket images is public: everyone can open every picture", mend, sure=True)]
-    return [ok("images is private")]
+    """Pictures, and what users upload for batches, lie in private buckets."""
+    found = []
+    for name in BUCKETS:
+        answer = patient.supabase("GET", f"/storage/v1/bucket/{name}", patient.secret_key)
+        if answer.status_code >= 500:
+            return [fail(f"Storage answers {said(answer)}", "See the project's Storage logs.")]
+        if answer.status_code != 200:
+            mend = f"Dashboard > Storage: make a private bucket called {name}."
+            found.append(fail(f"the bucket {name} is missing", mend))
+        elif body(answer).get("public"):
+            mend = f"update storage.buckets set public = false where id = '{name}';"  # noqa: S608 - words for people
+            found.append(fail(f"the bucket {name} is public: everyone can open every file in it", mend, sure=True))
+    return found or [ok(f"{' and '.join(BUCKETS)} are private")]
 
 
 def _name(patient: Patient, new: str, old: str) -> str:

@@ -328,6 +328,18 @@ BROKEN: dict[str, tuple[LiteralString, LiteralString, str, str]] = {
         "bucket",
         "the bucket images is public",
     ),
+    "a public bucket of originals": (
+        "update storage.buckets set public = true where id = 'batch-originals'",
+        "update storage.buckets set public = false where id = 'batch-originals'",
+        "bucket",
+        "the bucket batch-originals is public",
+    ),
+    "a bucket that is missing": (
+        "update storage.buckets set id = 'gone' where id = 'batch-originals'",
+        "update storage.buckets set id = 'batch-originals' where id = 'gone'",
+        "bucket",
+        "the bucket batch-originals is missing",
+    ),
     "no models": (
         "update public.models set active = false",
         "update public.models set active = true",

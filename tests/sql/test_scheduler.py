@@ -46,6 +46,15 @@ def test_a_run_is_remembered_for_the_next_leader(sql: Sql) -> None:
     assert 1 <= planned(sql)["dispatch"] < 5, "an older release that leads for a while takes nothing away"
 
 
+def test_a_new_leader_tries_a_failed_job_at_once(sql: Sql) -> None:
+    """Not only a day after a daily job has failed."""
+    planned(sql)
+    sql.as_service("note_scheduled_run", p_name="books", p_started_seconds_ago=4.0, **RUN, p_error="away")
+    assert planned(sql) == {"dispatch": None, "books": None}
+    sql.as_service("note_scheduled_run", p_name="books", p_started_seconds_ago=2.0, **RUN)
+    assert planned(sql)["books"] >= 2
+
+
 def test_a_job_is_late_after_half_an_interval_and_a_minute(sql: Sql) -> None:
     """Also one that never ran; the time that a change of leader takes is allowed."""
     planned(sql)

@@ -1,6 +1,6 @@
 -- plan_scheduled_jobs(p_jobs) -> jsonb      called by: backend/rpc/scheduler.py as service_role, from a scheduler that begins to lead
 -- Takes [{name, interval_seconds}], all jobs of the release that leads; returns when each began last: [{name, started_seconds_ago}],
--- null for one that never ran. Seconds, so that the scheduler's clock does not matter.
+-- null for one that never ran, or failed when it last did: a new leader tries it at once. Seconds, so that the scheduler's clock does not matter.
 -- Guarantees: what is known of a job stays. A job that is not named any more is not planned and thus never late.
 -- Refuses: invalid_params 422
 create or replace function public.plan_scheduled_jobs(p_jobs jsonb)
@@ -29,7 +29,8 @@ begin
     planned_at = case when j.planned then j.planned_at else v_now end,
     planned = true;
   select coalesce(jsonb_agg(jsonb_build_object(
-    'name', j.name, 'started_seconds_ago', abs(extract(epoch from v_now - j.last_started_at))) order by j.name), '[]')
+    'name', j.name, 'started_seconds_ago', case when j.last_outcome is distinct from 'failed' then abs(extract(epoch from v_now - j.last_started_at)) end)
+    order by j.name), '[]')
   into v_planned
   from private.scheduled_jobs j where j.planned;
   return v_planned;
