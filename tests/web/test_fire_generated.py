@@ -25,6 +25,7 @@ from tests.web.conftest import NOWHERE, settings_for
 from tests.web.person import Person
 
 EXAMPLES = 15  # of each operation, besides those at the bounds of each field
+OF_PROMPTS = ("prompts_admin_preview", *(f"prompt_tools_{name}" for name in ("import_document", "export", "optimize")))
 # What a schema can't say, and why the answer is right as it is.
 ALL_BUT: dict[str, list[CheckFunction]] = {
     # The two times limit each other.
@@ -44,6 +45,8 @@ ALL_BUT: dict[str, list[CheckFunction]] = {
     "generations_create": [positive_data_acceptance],
     "batches_create": [positive_data_acceptance],
     "generations_quote": [positive_data_acceptance, allow_header_conformance, unsupported_method],
+    # The same of the prompts called `preview`, `import`, `export` and `optimize`.
+    **{name: [allow_header_conformance, unsupported_method] for name in OF_PROMPTS},
 }
 
 
