@@ -14,7 +14,7 @@ from backend.flags import FLAGS
 from tests.web.person import Person
 from tests.web.test_adjustments import ADMIN, staff
 from tests.web.test_errors import check_shape
-from tests.web.test_flags import URL, WHY, as_they_were
+from tests.web.test_flags import NOBODY, URL, WHY, as_they_were
 from tests.worker.world import World
 
 SOON = "2099-01-01T00:00:00Z"
@@ -137,3 +137,32 @@ def test_sign_ups_are_closed_for_strangers_and_nobody_else(ada: Person, world: W
     known = person()
     assert httpx.post(f"{auth}/admin/users", json={**known, "email_confirm": True}, headers=secret).status_code == 200
     assert httpx.post(f"{auth}/token?grant_type=password", json=known, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("operation", "odd"),
+    [
+        ("admin_change_flag", {"p_users": [[NOBODY]], "p_percentage": 0}),
+        ("admin_change_flag", {"p_users": [None], "p_percentage": 0}),
+        ("admin_change_flag", {"p_users": ["x"]}),
+        ("admin_change_flag", {"p_roles": [["admin", "owner"]], "p_percentage": 0}),
+        ("admin_change_flag", {"p_roles": [None], "p_percentage": 0}),
+        ("admin_change_flag", {"p_percentage": 70_000}),
+        ("admin_change_flag", {"p_key": "\u00e9" * 500}),
+        ("admin_plan_flag", {"p_percentages": [[1, 2]], "p_times": [SOON, SOON]}),
+        ("admin_plan_flag", {"p_percentages": [70_000], "p_times": [SOON]}),
+        ("admin_plan_flag", {"p_percentages": [5], "p_times": ["soon"]}),
+        ("admin_plan_flag", {"p_percentages": [5], "p_times": [None]}),
+        ("admin_plan_flag", {"p_percentages": None, "p_times": [SOON]}),
+    ],
+)
+def test_who_calls_the_database_with_nonsense_is_refused(
+    ada: Person, world: World, operation: str, odd: dict[str, object]
+) -> None:
+    """Past our API, by an admin: refused as the caller's mistake, and nothing changes."""
+    before = ada.get(URL).json
+    url = f"{world.supabase.url}/rest/v1/rpc/{operation}"
+    headers = {"apikey": world.keys.publishable_key, "Authorization": f"Bearer {ada.user.token}"}
+    answer = httpx.post(url, json={"p_key": "charts", "p_reason": "test", **odd}, headers=headers)
+    assert 400 <= answer.status_code < 500, answer.text
+    assert ada.get(URL).json == before
