@@ -46,6 +46,8 @@ insert into private.ledger_problems (source, problem, once_key, found_at) values
   ('books', 'books_differ', 'x', '2026-01-02 03:04:05Z'), ('books', 'books_differ', 'y', now())
 """
 NO_PROBLEM: LiteralString = "delete from private.ledger_problems"
+BEHIND: LiteralString = "update private.statistics_cursor set caught_up_at = now() - interval '3 hours'"
+CAUGHT_UP: LiteralString = "update private.statistics_cursor set caught_up_at = now()"
 MAIL = {"MAIL_FROM": "scrip@example.com", "ALERT_EMAILS": "ops@example.com"}
 
 
@@ -53,6 +55,14 @@ def test_a_job_that_is_late_is_named(clinic: Clinic) -> None:
     """The scheduler leads, and one of its jobs does not come round."""
     with clinic.broken(LATE, PUNCTUAL):
         assert "are late (reconcile_holds), reconcile_holds by 62" in only(clinic.examine(), "scheduled jobs")
+
+
+def test_statistics_that_lag_are_named(clinic: Clinic) -> None:
+    """Charts still answer, so it is a warning."""
+    with clinic.broken(BEHIND, CAUGHT_UP):
+        found = clinic.examine()
+        assert "not been rolled up for 3 hours" in warned(found)["statistics"][0]
+        assert not blamed(found)
 
 
 def test_a_job_that_fails_is_named_with_its_error(clinic: Clinic) -> None:

@@ -113,15 +113,16 @@ class Raw:
             figures["margin_micros"] = sum(one.net for one in moved) * 10000 - cost if usd else None
         return figures
 
-    def top_wallets(self, since: date, until: date) -> list[tuple[Any, int, int]]:
-        """(wallet, uses, credits), most credits first."""
+    def top(self, what: str, since: date, until: date) -> list[tuple[Any, int, int]]:
+        """(wallet or model, uses, credits), most credits first."""
         uses: Counter[Any] = Counter()
         credits: Counter[Any] = Counter()
         for row in self.ledger:
-            if row.kind == "usage" and since <= row.day <= until:
-                uses[row.wallet_id] += 1
-                credits[row.wallet_id] -= row.amount
-        return sorted(((w, uses[w], credits[w]) for w in uses), key=lambda one: (-one[2], -one[1], one[0]))
+            name = getattr(row, what)
+            if name and row.kind == "usage" and since <= row.day <= until:
+                uses[name] += 1
+                credits[name] -= row.amount
+        return sorted(((one, uses[one], credits[one]) for one in uses), key=lambda one: (-one[2], -one[1], one[0]))
 
     def cohorts(self) -> dict[str, Json]:
         """Month of the first payment: how many, and per later month and currency who paid what."""

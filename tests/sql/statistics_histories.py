@@ -59,7 +59,7 @@ class History:
         return self.dice.choice(self.users)
 
     def enough(self, sql: Sql, user: uuid.UUID, credits: int) -> uuid.UUID:
-        if sql.balance(user)[2] < credits:
+        while sql.balance(user)[2] < credits:
             sql.grant(user, 50, source=self.dice.choice(("subscription", "admin", "purchase")))
         return user
 
@@ -229,7 +229,9 @@ class History:
         for days in (asked, inner) if inner["p_from"] <= inner["p_to"] else (asked,):
             answer = self.sql.as_user(self.boss, "admin_get_top", **days, p_limit=200)
             told = [(self.sql.wallet(uuid.UUID(u["user_id"])), u["uses"], u["credits"]) for u in answer["users"]]
-            assert told == rows.top_wallets(days["p_from"], days["p_to"])
+            assert told == rows.top("wallet_id", days["p_from"], days["p_to"])
+            models = [(one["model"], one["uses"], one["credits"]) for one in answer["models"]]
+            assert models == rows.top("model_id", days["p_from"], days["p_to"])
 
 
 def _cohort(row: Json) -> Json:

@@ -70,6 +70,7 @@ def place(world: World) -> Iterator[Place]:
     """Mail and webhook stand ready, a worker is alive, and nothing is wrong."""
     for table in ("incidents", "ledger_problems", "scheduled_jobs"):
         world.connection.execute(f"delete from private.{table}".encode())
+    world.connection.execute("update private.statistics_cursor set caught_up_at = now()")
     later = "update public.generations set dispatch_at = now() + interval '1 day' where status = 'queued'"
     world.connection.execute(later.encode())
     world.connection.execute("update public.generations set finished_at = '2020-01-01' where finished_at is not null")
@@ -156,6 +157,7 @@ def test_each_kind_of_trouble_is_told(place: Place, monkeypatch: pytest.MonkeyPa
     world.connection.execute(
         "insert into private.ledger_problems (source, problem, once_key, found_at) values ('books', 'x', 'x', now())"
     )
+    world.connection.execute("update private.statistics_cursor set caught_up_at = now() - interval '2 hours'")
     monkeypatch.setattr(alerts, "ENOUGH", 1)
     failed = world.start(user)
     claim = user_claim(world, failed)
@@ -173,7 +175,8 @@ def test_each_kind_of_trouble_is_told(place: Place, monkeypatch: pytest.MonkeyPa
     pool = KeysAtRest()
     monkeypatch.setitem(place.deps.providers, "fal", pool)
     kinds = {"queue_old", "ledger_problem", "failure_rate", "scheduler_job_failing", "key_pool_empty"}
-    assert alerts.check(place.deps)["wrong"] == 5
+    kinds |= {"statistics_behind"}
+    assert alerts.check(place.deps)["wrong"] == 6
     assert {post["kind"]: post["subject"] for post in place.posts} == dict.fromkeys(kinds, "") | {
         "scheduler_job_failing": "sweep",
         "key_pool_empty": "fal",
@@ -181,13 +184,14 @@ def test_each_kind_of_trouble_is_told(place: Place, monkeypatch: pytest.MonkeyPa
     pool.keys.resting = 0.0
     world.deps.redis.delete("rq:queue:default")
     world.connection.execute("update private.ledger_problems set resolved_at = now()")
+    world.connection.execute("update private.statistics_cursor set caught_up_at = now()")
     world.connection.execute("update public.generations set finished_at = '2020-01-01' where finished_at is not null")
     note_scheduled_run(
         service, name="sweep", started_seconds_ago=1, took_seconds=1, **counts | {"failures_in_a_row": 0}
     )
-    assert alerts.check(place.deps) == {"wrong": 0, "told": 10}
+    assert alerts.check(place.deps) == {"wrong": 0, "told": 12}
     assert {kind for kind, event in place.posted if event == "ended"} == kinds
-    assert len(place.posts) == 10 and len(place.server.mails) == 10
+    assert len(place.posts) == 12 and len(place.server.mails) == 12
 
 
 def user_claim(world: World, generation_id: str) -> Any:
