@@ -80,6 +80,12 @@ def test_what_only_looks_like_the_phrase_stays(text: str) -> None:
     assert one(text, "high quality") == text
 
 
+def test_a_comma_within_a_number_divides_nothing() -> None:
+    """1,000 is one number, 1, 000 are two."""
+    assert one("1,000 candles, fog", "000 candles") == "1,000 candles, fog"
+    assert one("1, 000 candles, fog", "000 candles") == "1, fog"
+
+
 def test_a_negation_that_may_reach_on_goes_only_as_a_whole() -> None:
     """`no text, watermark` without its first half would ask for a watermark."""
     text = "a castle, no text, watermark, fog"
@@ -96,6 +102,8 @@ def test_a_negation_ends_where_something_stands_alone_elsewhere() -> None:
     assert one("a castle, no blur, high quality", "no blur") == "a castle, no blur, high quality"
     assert one("a castle, no blur, high quality", "no blur", beside="high quality, fog") == "a castle, high quality"
     assert one("a castle, no blur, no text", "no blur") == "a castle, no text"
+    shelf = [prompt("it", "no blur, glow"), prompt("b", "no text, fog, glow"), prompt("c", "fog")]
+    assert [row["after"] for row in optimize(shelf, ["no blur"])["prompts"]] == ["glow"], "fog ends it, so glow is free"
 
 
 def test_a_prompt_is_never_emptied() -> None:
@@ -118,12 +126,16 @@ def test_what_a_preset_says_each_time_is_redundant_and_stays_there() -> None:
         prompt("base", "no blur", always=True, kinds=["image", "video"]),
         prompt("off", "no blur, odd", always=True, active=False),
         prompt("oil", "oil paint, no blur"),
-        prompt("clip", "a pan, no blur", kinds=["image", "video"]),
+        prompt("clip", "sharp, a pan, no blur", kinds=["image", "video"]),
     ]
     [found] = [row for row in optimize(shelf)["findings"] if row["phrase"] == "no blur"]
-    assert {row["key"]: row["said_by"] for row in found["prompts"]} == dict.fromkeys(("oil", "clip"), "base")
-    assert {row["key"] for row in found["skipped"]} == {"pictures", "base", "off"}
+    assert {row["key"]: row["said_by"] for row in found["prompts"]} == dict.fromkeys(
+        ("pictures", "oil", "clip"), "base"
+    )
+    assert {row["key"] for row in found["skipped"]} == {"base", "off"}
     assert found["advice"] == "Redundant: base says it in each generation already."
+    [found] = [row for row in optimize(shelf)["findings"] if row["phrase"] == "sharp"]
+    assert [(row["key"], row["said_by"]) for row in found["prompts"]] == [("clip", None)], "pictures is not for clips"
 
 
 def test_what_a_negative_prompt_lists_is_the_opposite() -> None:
