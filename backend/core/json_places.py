@@ -15,6 +15,7 @@ class Places:
 
     lines: dict[str, int] = field(default_factory=dict)
     twice: list[tuple[int, str]] = field(default_factory=list)
+    _seen: set[tuple[str | int | None, ...]] = field(default_factory=set)  # names may have dots; these tell them apart
 
     def line(self, path: str) -> int:
         """Return the line of a value, or of what should hold it."""
@@ -22,10 +23,12 @@ class Places:
             path = path.rpartition(".")[0]
         return self.lines.get(path, 1)
 
-    def note(self, path: str, line: int) -> None:
+    def note(self, steps: tuple[str | int | None, ...], line: int) -> None:
         """Keep where a value stands."""
-        if path in self.lines:
+        path = ".".join(map(str, steps))
+        if steps in self._seen:
             self.twice.append((line, path))
+        self._seen.add(steps)
         self.lines[path] = line
 
 
@@ -43,14 +46,10 @@ def find(text: str) -> Places:
             steps[-1] = here + 1 if isinstance(here, int) else None
         elif here is None:
             steps[-1] = json.loads(mark)
-            places.note(_path(steps), line)
+            places.note(tuple(steps), line)
         elif mark != ":":
             if isinstance(here, int):
-                places.note(_path(steps), line)
+                places.note(tuple(steps), line)
             if mark in ("{", "["):
                 steps.append(None if mark == "{" else 0)
     return places
-
-
-def _path(steps: list[str | int | None]) -> str:
-    return ".".join(map(str, steps))

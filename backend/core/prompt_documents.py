@@ -115,7 +115,8 @@ def parse(text: str, *, accept_changed: bool = False) -> list[Json]:
 def as_sql(made: Json, *, update: bool = True) -> str:
     """Return a document as a migration, which does nothing where the prompts are so already."""
     source = " ".join(str(made.get("source")).split())
-    title = f"-- {len(made['prompts'])} prompts of {source}, {made['checksum']}.\n"
+    count = len(made["prompts"])
+    title = f"-- {count} {'prompt' if count == 1 else 'prompts'} of {source}, {made['checksum']}.\n"
     if not made["prompts"]:
         return title
     rows = ",\n".join(json.dumps(prompt, ensure_ascii=False) for prompt in made["prompts"])

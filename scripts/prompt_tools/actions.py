@@ -51,7 +51,7 @@ def load(given: Namespace, reach: Reach) -> int:
             display.say(f"there already, left as they are  {len(tried['kept'])}")
     if given.dry_run or not (tried["created"] or tried["updated"]):
         return _told(given, tried)
-    _confirm(given, f"Create {tried['created']} and change {tried['updated']} prompts")
+    _confirm(given, f"Create {display.counted(tried['created'])} and change {tried['updated']}")
     return _told(given, send(dry_run=False))
 
 
@@ -67,7 +67,7 @@ def optimize(given: Namespace, reach: Reach) -> int:
         display.optimized(tried, confirmed=bool(phrases))
     if given.dry_run or not phrases or not tried["prompts"]:
         return _told(given, tried) if given.json or phrases else 0
-    _confirm(given, f"Take them out of {len(tried['prompts'])} prompts")
+    _confirm(given, f"Take it out of {display.counted(len(tried['prompts']))}")
     reason = given.reason or f"repeated phrases: {', '.join(phrases)}"[:500]
     return _told(given, environment.optimize(phrases=phrases, reason=reason, dry_run=False))
 
@@ -80,7 +80,7 @@ def undo(given: Namespace, reach: Reach) -> int:
         display.changes(tried["prompts"])
     if given.dry_run:
         return _told(given, tried)
-    _confirm(given, f"Put {len(tried['prompts'])} prompts back")
+    _confirm(given, f"Put {display.counted(len(tried['prompts']))} back")
     return _told(given, environment.undo(given.undo, reason=reason))
 
 

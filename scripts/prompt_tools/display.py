@@ -26,6 +26,11 @@ def say(text: str = "") -> None:
     _out.print(escape(text))
 
 
+def counted(number: int) -> str:
+    """Return so many prompts in words."""
+    return f"{number} {'prompt' if number == 1 else 'prompts'}"
+
+
 def note(text: str) -> None:
     """Say something beside the output itself."""
     _error.print(escape(text))
@@ -102,7 +107,7 @@ def optimized(found: Json, *, confirmed: bool) -> None:
         _out.print(f"[yellow]stays[/yellow]  {escape(row['key'])}: {escape(row['phrase'])} ({escape(row['reason'])})")
     for phrase in found["unknown"]:
         _out.print(f"[yellow]no prompt has[/yellow]  {escape(phrase)}")
-    say(f"{_saved(found)} in {len(found['prompts'])} prompts.")
+    say(f"{_saved(found)} in {counted(len(found['prompts']))}.")
 
 
 def _findings(found: Json) -> None:
@@ -120,7 +125,7 @@ def _findings(found: Json) -> None:
     for row in found["findings"]:
         table.add_row(escape(row["phrase"]), str(len(row["prompts"])), str(row["saves"]), _keepers(row))
     _out.print(table, soft_wrap=False)
-    say(f"{_saved(found)} in {len(found['prompts'])} prompts if all of it goes.")
+    say(f"{_saved(found)} in {counted(len(found['prompts']))} if all of it goes.")
     say("What no preset says anyway is gone then: to keep it for all, put it into one that is always on first.")
     say("Take out what you confirm with --remove PHRASE, as often as needed, or with --all.")
 

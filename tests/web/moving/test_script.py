@@ -78,7 +78,7 @@ def test_an_import_is_shown_asked_for_and_can_be_taken_back(
     assert "add --yes" in script.err
     answers("n")
     assert script("import", file, *to) == 1
-    assert "Create 43 and change 0 prompts at http://scrip.test? [y/N]" in script.out
+    assert "Create 43 prompts and change 0 at http://scrip.test? [y/N]" in script.out
     assert exported(ada)["prompts"] == []
     answers("y")
     assert script("import", file, *to) == 0
