@@ -78,6 +78,23 @@ def test_what_a_late_transaction_wrote_is_counted_when_it_shows(connect: Callabl
     assert sql.one(uncounted, sql.one("select max(id) from credit_transactions"))
 
 
+def test_a_roll_up_within_a_longer_transaction_is_no_mark(connect: Callable[[], Sql]) -> None:
+    """Its number is older than others that are still open: that it is over says nothing of them."""
+    sql, slow, longer = connect(), connect(), connect()
+    bob = sql.new_user(credits=50)
+    longer.connection.execute("begin")
+    longer.connection.execute("select pg_current_xact_id()")
+    slow.connection.execute("begin")
+    end(slow, bob)
+    sql.move_time(180)
+    longer.as_service("roll_up_statistics")
+    longer.connection.execute("commit")
+    roll_up(sql, times=3)
+    slow.connection.execute("commit")
+    roll_up(sql, times=3)
+    assert held(sql) == (rows(sql), 1, 1)
+
+
 def test_a_roll_up_that_dies_has_done_nothing(connect: Callable[[], Sql]) -> None:
     """Killed before its commit: the sums and the list of what they hold go back together."""
     sql, dying = connect(), connect()
