@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from ipaddress import IPv6Network, ip_address
-from typing import cast
+from typing import Any, cast
 
 from flask import Flask, Response, current_app, g, request
 from flask_limiter import Limiter, RateLimitExceeded
@@ -21,23 +22,31 @@ HEADERS = {
 }
 
 
+COUNT = """
+local counted = redis.call('incrby', KEYS[1], ARGV[2])
+local left = redis.call('ttl', KEYS[1])
+if left < 0 then
+  redis.call('expire', KEYS[1], ARGV[1])
+  left = tonumber(ARGV[1])
+end
+return {counted, left}
+"""
+
+
 class Counters(RedisStorage):
-    """Counters in Redis that take one round trip: what the headers tell comes along with the count."""
+    """Counters in Redis that take one command: what the headers tell comes along with the count."""
 
     STORAGE_SCHEME = ["counters"]  # noqa: RUF012  # the base class has it so
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count, and remember the figures for the rest of the request."""
-        name = self.prefixed_key(key)
-        steps = self.storage.pipeline()
-        steps.set(name, 0, ex=expiry, nx=True)
-        steps.incrby(name, amount)
-        steps.ttl(name)
-        _, counted, left = steps.execute()
-        if left < 0:  # it ran out just between two steps
-            self.storage.expire(name, expiry)
-        g.setdefault("counted", {})[key] = (int(counted), time.time() + max(left, 0))
+        counted, left = self._count([self.prefixed_key(key)], [expiry, amount])
+        g.setdefault("counted", {})[key] = (int(counted), time.time() + left)
         return int(counted)
+
+    @cached_property
+    def _count(self) -> Any:
+        return self.storage.register_script(COUNT)
 
     def get(self, key: str) -> int:
         """Return how often was counted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
@@ -36,7 +37,21 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class Query(BaseModel):
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema(by_alias=True)
+
+
+class Described(BaseModel):
+    """Parameters whose schema flask-openapi asks for at each request: it is made once."""
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        """Return the schema."""
+        return super().model_json_schema(*args, **options) if args or options else _schema(cls)
+
+
+class Query(Described):
     """Query parameters: known names only."""
 
     model_config = ConfigDict(extra="forbid")
@@ -64,7 +79,7 @@ class NewGeneration(Body):
     )
 
 
-class SpendHeaders(BaseModel):
+class SpendHeaders(Described):
     """Headers of a request that spends."""
 
     key: str = Field(

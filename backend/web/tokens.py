@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -20,6 +22,7 @@ ALGORITHMS = ["ES256", "RS256"]
 AUDIENCE = "authenticated"
 REQUIRED = ["exp", "iat", "sub", "aud", "iss"]
 LEEWAY_SECONDS = 10
+REMEMBERED = 2000
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,24 @@ class User:
     token: str = field(repr=False)
 
 
+@dataclass(frozen=True)
+class _Verified:
+    """A token that was verified, with which key, and when that ends by itself."""
+
+    user: User
+    key: PyJWK | str
+    expires: float
+
+
 class Tokens:
-    """Turns a bearer token into the user that it proves."""
+    """Turns a bearer token into the user that it proves; the last ones are remembered."""
 
     def __init__(self, settings: Settings, keys: Keys | None = None) -> None:
         self._issuer = settings.issuer
         self._legacy = settings.jwt_secret
         self.keys = keys or Keys(settings.issuer)
+        self._known: dict[str, _Verified] = {}
+        self._forgetting = threading.Lock()
 
     def check(self) -> None:
         """Raise Unavailable unless tokens can be verified."""
@@ -47,21 +61,40 @@ class Tokens:
 
     def verify(self, token: str) -> User:
         """Return the token's user, or raise Unauthenticated; an outage of the key server is Unavailable."""
+        known = self._known.get(token)
+        if known and time.time() < known.expires and self._is_current(known.key):
+            return known.user
         try:
-            return _user(token, self._claims(token))
+            verified = self._verify(token)
         except jwt.ExpiredSignatureError as error:
             raise Unauthenticated("The access token has expired: refresh it.", reason="expired") from error
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             log.info("token_refused", reason=type(error).__name__)
             raise Unauthenticated from error
+        self._remember(token, verified)
+        return verified.user
 
-    def _claims(self, token: str) -> dict[str, Any]:
+    def _is_current(self, key: PyJWK | str) -> bool:
+        """Whether a key still counts. Keys that were fetched anew are other objects, so all is verified again then."""
+        return isinstance(key, str) or self.keys.current().get(str(key.key_id)) is key
+
+    def _remember(self, token: str, verified: _Verified) -> None:
+        with self._forgetting:
+            while len(self._known) >= REMEMBERED:
+                del self._known[next(iter(self._known))]  # the oldest
+            self._known[token] = verified
+
+    def _verify(self, token: str) -> _Verified:
         header = jwt.get_unverified_header(token)
         if header.get("alg") == "HS256" and self._legacy:
-            return self._decode(token, self._legacy.get_secret_value(), ["HS256"])
+            return self._verified(token, self._legacy.get_secret_value(), ["HS256"])
         if header.get("alg") not in ALGORITHMS:
             raise jwt.InvalidAlgorithmError
-        return self._decode(token, self.keys.find(str(header.get("kid"))), ALGORITHMS)
+        return self._verified(token, self.keys.find(str(header.get("kid"))), ALGORITHMS)
+
+    def _verified(self, token: str, key: PyJWK | str, algorithms: list[str]) -> _Verified:
+        claims = self._decode(token, key, algorithms)
+        return _Verified(_user(token, claims), key, float(claims["exp"]))
 
     def _decode(self, token: str, key: PyJWK | str, algorithms: list[str]) -> dict[str, Any]:
         claims: dict[str, Any] = jwt.decode(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from uuid import uuid4
 
 import jwt
 import pytest
@@ -13,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.web.conftest import Whoami
+from backend.web.tokens import LEEWAY_SECONDS, REMEMBERED, Tokens
+from tests.web.conftest import Whoami, settings_for
 from tests.web.keyserver import USER_ID, KeyServer
 
 LEGACY = "a-legacy-secret-of-at-least-32-characters"
@@ -163,3 +165,32 @@ def test_a_legacy_token_needs_the_legacy_secret(keyserver: KeyServer, whoami: Wh
 
 def _part(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def test_a_token_is_remembered_no_longer_than_its_key_is_listed(keyserver: KeyServer, whoami: Whoami) -> None:
+    """Verified once, then known by sight; a project that takes its key away ends that as it ends the token."""
+    client, token = whoami(lifespan=0, cooldown=0), keyserver.token()
+    assert [ask(client, token).status_code for _ in range(2)] == [200, 200]
+    keyserver.private.clear()
+    keyserver.add("first")  # the same name, another key
+    assert ask(client, token).status_code == 401
+
+
+def test_a_token_is_not_remembered_past_its_end(keyserver: KeyServer, whoami: Whoami) -> None:
+    """It was let in by the leeway, and the leeway ends too."""
+    client, token = whoami(), keyserver.token(exp=int(time.time()) - LEEWAY_SECONDS + 1)
+    assert ask(client, token).status_code == 200
+    time.sleep(1.1)
+    assert ask(client, token).status_code == 401
+
+
+def test_a_remembered_token_is_not_verified_again(keyserver: KeyServer) -> None:
+    """The very same answer, for the last so many tokens."""
+    tokens = Tokens(settings_for(keyserver.url))
+    many = [keyserver.token(sub=str(uuid4())) for _ in range(REMEMBERED + 1)]
+    first = tokens.verify(many[0])
+    assert tokens.verify(many[0]) is first
+    for token in many[1:]:
+        tokens.verify(token)
+    assert len(tokens._known) == REMEMBERED
+    assert tokens.verify(many[0]) is not first and tokens.verify(many[0]) == first
