@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 # What stands in quotes or brackets is one thing, and so is a full stop behind an abbreviation.
 _GUARDED = re.compile(
@@ -59,6 +60,10 @@ class Text:
     clauses: tuple[Clause, ...]
 
     def __str__(self) -> str:
+        return self._whole
+
+    @cached_property
+    def _whole(self) -> str:
         return self.lead + "".join(clause.text + clause.separator for clause in self.clauses)
 
     def lists(self, standing: Collection[str]) -> list[range]:
@@ -87,17 +92,27 @@ class Text:
         reached = {index for together in self.lists(standing) for index in together[1:]}
         return {clause.normal for index, clause in enumerate(self.clauses) if index not in reached}
 
+    @cached_property
+    def _bounds(self) -> list[tuple[int, int]]:
+        """Where each clause begins and ends; behind the last, where the text ends."""
+        bounds, at = [], len(self.lead)
+        for clause in self.clauses:
+            bounds.append((at, at + len(clause.text)))
+            at += len(clause.text) + len(clause.separator)
+        return [*bounds, (at, at)]
+
     def without(self, gone: Collection[int]) -> str:
         """Return the text without these clauses; commas, spaces and stops at the seams are repaired."""
-        kept = [index for index in range(len(self.clauses)) if index not in gone]
-        if not kept:
+        if len(gone) == len(self.clauses):
             return ""
-        parts = [self.lead]
-        for index, following in zip(kept, [*kept[1:], len(self.clauses)], strict=True):
-            between = [clause.separator for clause in self.clauses[index:following]]
-            last = following == len(self.clauses)
-            parts += [self.clauses[index].text, between[0] if len(between) == 1 else _seam(between, last=last)]
-        return "".join(parts)
+        whole, parts, at = self._whole, [], 0
+        for first, last in _runs(gone):
+            end = last == len(self.clauses) - 1
+            parts.append(whole[at : self._bounds[first - 1][1]] if first else self.lead)
+            if first:
+                parts.append(_seam([clause.separator for clause in self.clauses[first - 1 : last + 1]], last=end))
+            at = self._bounds[last + 1][0]
+        return "".join([*parts, whole[at:]])
 
 
 def split(text: str) -> Text:
@@ -144,6 +159,15 @@ def _merged(pieces: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def _soft(separator: str) -> bool:
     return "," in separator and not re.search("[;.!?]", separator)
+
+
+def _runs(numbers: Collection[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last of each run of numbers."""
+    for number in sorted(numbers):
+        if number - 1 not in numbers:
+            first = number
+        if number + 1 not in numbers:
+            yield first, number
 
 
 def _seam(separators: list[str], *, last: bool) -> str:

@@ -24,9 +24,7 @@ class _Prompt:
     kinds: frozenset[str]
     always: bool
     prefix: str
-
-    def places(self, phrases: Collection[str]) -> set[int]:
-        return {index for index, clause in enumerate(self.text.clauses) if clause.normal in phrases}
+    places: dict[str, list[int]]
 
 
 def optimize(prompts: Iterable[Json], phrases: Iterable[str] | None = None, least: int = LEAST_PROMPTS) -> Json:
@@ -66,7 +64,7 @@ class _Shelf:
         self.lists = {prompt.key: prompt.text.lists(standing) for prompt in self.prompts}
         self.said: dict[str, list[_Prompt]] = defaultdict(list)
         for prompt in self.prompts:
-            for phrase in dict.fromkeys(clause.normal for clause in prompt.text.clauses):
+            for phrase in prompt.places:
                 self.said[phrase].append(prompt)
 
     def findings(self, least: int) -> list[Json]:
@@ -76,10 +74,11 @@ class _Shelf:
 
     def without(self, prompt: _Prompt, phrases: Collection[str]) -> tuple[str, set[str], dict[str, str]]:
         """Return the text without these phrases, those that went, and those that stay with the reason."""
-        clauses, reasons = prompt.text.clauses, {}
-        hits = {index for index in prompt.places(phrases) if self._keeper(clauses[index].normal, prompt) is not prompt}
-        for index in prompt.places(phrases) - hits:
-            reasons[clauses[index].normal] = "this is the place that keeps it, as part of each generation"
+        clauses = prompt.text.clauses
+        said = {phrase for phrase in phrases if phrase in prompt.places}
+        kept = {phrase for phrase in said if self._keeper(phrase, prompt) is prompt}
+        reasons = dict.fromkeys(kept, "this is the place that keeps it, as part of each generation")
+        hits = {index for phrase in said - kept for index in prompt.places[phrase]}
         for together in self.lists[prompt.key]:
             bound = hits.intersection(together)
             if bound and not hits.issuperset(together):
@@ -105,7 +104,7 @@ class _Shelf:
         rows: list[Json] = []
         skipped = []
         for prompt in self.said[phrase]:
-            spellings.update(prompt.prefix + prompt.text.clauses[index].text for index in prompt.places([phrase]))
+            spellings.update(prompt.prefix + prompt.text.clauses[index].text for index in prompt.places[phrase])
             after, gone, kept = self.without(prompt, [phrase])
             if gone:
                 said_by = self._keeper(phrase, prompt)
@@ -134,8 +133,11 @@ def _read(prompt: Json) -> _Prompt:
     text, prefix = split(prompt["content"]), AVOID if prompt["category"] == NEGATIVE else ""
     if prefix:
         text = replace(text, clauses=tuple(replace(one, normal=normal(prefix + one.normal)) for one in text.clauses))
+    places: dict[str, list[int]] = defaultdict(list)
+    for index, clause in enumerate(text.clauses):
+        places[clause.normal].append(index)
     always = bool(prompt["always"] and prompt["active"])
-    return _Prompt(prompt["key"], prompt["content"], text, frozenset(prompt["kinds"]), always, prefix)
+    return _Prompt(prompt["key"], prompt["content"], text, frozenset(prompt["kinds"]), always, prefix, dict(places))
 
 
 def _advice(rows: list[Json]) -> str:

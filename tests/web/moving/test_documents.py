@@ -67,6 +67,31 @@ def test_to_apply_it_one_says_what_and_why(app: Flask, here: World, ada: Person)
         check_shape(answer, 403, "forbidden")
 
 
+def test_who_edits_meanwhile_is_not_overwritten(ada: Person, here: World) -> None:
+    """409 with the keys, and nothing is written: neither by the optimiser nor by an import that only creates."""
+    send(ada, shelf())
+    before = exported(ada)
+
+    def meanwhile(path: str) -> None:
+        if path.endswith("/admin_list_prompts"):
+            here.supabase.after = lambda path: None
+            new = {"key": "wedding", "category": "event_type", "content": f"mine {uuid.uuid4()}"}
+            assert send(ada, written(document([before["prompts"][0] | new], source="x"))).status_code == 200
+
+    here.supabase.after = meanwhile
+    answer = optimize(ada, phrases=["high quality"], dry_run=False, reason="x")
+    check_shape(answer, 409, "invalid_state")
+    assert answer.json["error"]["details"]["keys"] == ["wedding"]
+    assert [one for one in exported(ada)["prompts"] if one["key"] != "wedding"] == [
+        one for one in before["prompts"] if one["key"] != "wedding"
+    ]
+    here.connection.execute("delete from private.system_prompts")
+    here.supabase.after = meanwhile
+    answer = send(ada, shelf(), mode="create")
+    check_shape(answer, 409, "invalid_state")
+    assert [one["key"] for one in exported(ada)["prompts"]] == ["wedding"]
+
+
 def test_what_is_exported_here_is_the_same_when_imported_there(ada: Person, bea: Person) -> None:
     """Every byte of the prompts, and the checksum; again it changes nothing."""
     nasty = {"key": "nasty", "category": "odd", "content": NASTY, "title": "日本 'x' \"y\" \\", "active": False}
