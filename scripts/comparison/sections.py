@@ -123,14 +123,14 @@ SECTIONS = (
         "t.key",
         # Ids of users, and who changed it when, belong to one environment.
         "to_jsonb(t) - '{key,users,version,updated_by,updated_at}'::text[]",
-        "PUT /api/v1/admin/flags/{key} in the one that is wrong: docs/admins.md",
+        "PATCH /api/v1/admin/flags/{key} in the one that is wrong: docs/flags.md",
         section="flags",
     ),
     table(
         "private.system_prompts",
         "t.key",
         "to_jsonb(t) - '{key,active_version,created_at,updated_at}'::text[]",
-        "Export them from one and import them into the other: GET, POST /api/v1/admin/prompts/export, /import",
+        "Export them from one, import them into the other: scripts/prompts.py export, import (docs/prompts.md)",
         section="prompts",
         source="(select p.*, v.content from private.system_prompts p join private.system_prompt_versions v"
         " on v.key = p.key and v.version = p.active_version)",
