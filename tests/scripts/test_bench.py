@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from scripts.benchmarks import batches, books, growth, history, report
+from scripts.benchmarks import batches, books, fairness, growth, history, report
 from scripts.benchmarks.figures import Figure, Target, missing, paired
 from scripts.benchmarks.ground import CannotMeasure, empty, lay
 from scripts.local.postgres import Postgres
@@ -59,6 +59,7 @@ def test_growth_is_measured_in_two_sizes() -> None:
     figures = growth.measure(replace(growth.SMOKE, sizes=(200, 400, 10**12)), lambda line: None)
     assert next(figure.why_not for figure in figures if figure.value is None).endswith("GB free")
     assert {figure.name for figure in figures if figure.ratio} == {f"{name}, 400 rows" for name in growth.OPERATIONS}
+    assert figures[-1].name == "statistics of a year by day, 400 rows" and figures[-1].value
 
 
 def test_the_median_of_the_ratios_counts() -> None:
@@ -97,3 +98,13 @@ def test_a_report_shows_short_falls(capsys: pytest.CaptureFixture[str]) -> None:
         assert "0 of 1 targets reached, 1 not measured" in text
     told = json.loads("{" + machine)
     assert told["figures"][0]["ratio"] == 0.4 and told["machine"]["PostgreSQL"]
+
+
+def test_who_orders_one_does_not_wait_for_who_orders_many(postgres: Postgres) -> None:
+    """The simulation asks the real SQL; three with twenty each were first, and nobody else notices."""
+    crowd = fairness.Crowd(users=23, heavy=3, items=20, workers=5)
+    waits = fairness.simulate(postgres, crowd, lambda line: None)
+    postgres.drop("fairness")
+    assert len(waits.light) == 20 and len(waits.heavy_first) == 3
+    assert max(waits.light) == fairness.alone(crowd) < waits.heavy_last
+    assert waits.most_at_once <= 4

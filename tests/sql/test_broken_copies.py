@@ -45,8 +45,8 @@ BROKEN = {
         "greatest(0, 1000 + (select",
     ),
     "burned in the wrong order": (
-        "credits/take_lots", "is not true, x.expires_at nulls last",
-        "is not true, x.expires_at desc nulls first",
+        "credits/take_lots", "is not true, g.expires_at nulls last",
+        "is not true, g.expires_at desc nulls first",
     ),
     "rest of a hold lost": (
         "credits/settle_reservation", "slice_lots(r.lots, v_from_hold + w.debt)",

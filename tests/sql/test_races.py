@@ -56,9 +56,9 @@ def test_200_parallel_reservations_on_50_credits(connect: Connect) -> None:
 
 
 def test_without_the_wallets_lock_that_race_is_lost(connect: Connect) -> None:
-    """The test above can fail: a copy of lock_wallet that does not lock answers with something else than 50 and 150."""
+    """The test above can fail: a copy of open_wallet that does not lock answers with something else than 50 and 150."""
     sql = connect()
-    source = (FUNCTIONS / "credits" / "lock_wallet.sql").read_text()
+    source = (FUNCTIONS / "credits" / "open_wallet.sql").read_text()
     assert source.count(" for no key update;") == 1
     sql.connection.execute(source.replace(" for no key update;", ";"))  # type: ignore[arg-type]  # our own file
     alice = sql.new_user(credits=50)

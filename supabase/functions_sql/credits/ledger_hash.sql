@@ -10,7 +10,7 @@ as $$
 begin
   return sha256(t.prev_hash || convert_to(jsonb_build_array(
     t.wallet_id, t.kind, t.amount, t.balance_after, t.absorbed, t.contra, t.reservation_id, t.reverses_id, t.lots,
-    t.actor, private.rfc3339(t.created_at))::text, 'UTF8'));
+    t.actor, to_char(t.created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))::text, 'UTF8'));
 end
 $$;
 

@@ -1,4 +1,4 @@
--- lock_wallet(p_wallet_id) -> wallets      called by: everything that moves credits, before it looks at anything
+-- lock_wallet(p_wallet_id) -> wallets      called by: what knows a wallet, before it looks at anything
 -- Locks the wallet until the transaction ends and brings it up to date: expired holds and lots no longer count.
 -- Lock order everywhere: generation, then wallet; several wallets by id. What belongs to a wallet is covered by its lock.
 create or replace function private.lock_wallet(p_wallet_id uuid)

@@ -32,7 +32,7 @@ begin
     t.wallet_id, t.kind, t.amount, t.balance_after, t.absorbed, t.contra, t.reservation_id, t.reverses_id, t.lots, t.actor, p_reason,
     p_key, p_digest, t.prev_hash, private.ledger_hash(t), t.created_at)
   returning * into t;
-  perform private.move_wallet(w.id, p_amount, p_held, p_tidy_after, t.hash);
+  w := private.move_wallet(w.id, p_amount, p_held, p_tidy_after, t.hash);
   return t;
 end
 $$;

@@ -15,9 +15,7 @@ declare
   w public.wallets;
   r public.credit_reservations;
 begin
-  perform private.check_amount(p_amount);
-  perform private.check_idempotency_key(p_idempotency_key);
-  perform private.check_ttl(p_ttl_seconds);
+  perform private.check_amount(p_amount), private.check_idempotency_key(p_idempotency_key), private.check_ttl(p_ttl_seconds);
   if char_length(p_reference) > 200 then
     raise exception using errcode = 'PT422', message = 'invalid_params', detail = '{"field": "reference"}',
       hint = 'A reference has at most 200 characters.';

@@ -10,10 +10,11 @@ set search_path = ''
 as $$
 declare
   w public.wallets;
+  t public.credit_transactions;
   r public.credit_reservations;
   v_wanted bigint;
   v_from_hold bigint := 0;
-  v_more bigint;
+  v_more bigint := 0;
   v_available bigint;
   v_lots jsonb := '[]';
   v_held bigint := 0;
@@ -39,29 +40,35 @@ begin
   if r.status = 'held' then
     v_held := -r.amount;
     v_from_hold := least(v_wanted, r.amount);
-    v_lots := private.slice_lots(r.lots, 0, v_from_hold);
-    v_tidy_after := private.restore_lots(private.slice_lots(r.lots, v_from_hold + w.debt));
+    v_lots := r.lots;
+    if v_from_hold < r.amount then
+      v_lots := private.slice_lots(r.lots, 0, v_from_hold);
+      v_tidy_after := private.restore_lots(private.slice_lots(r.lots, v_from_hold + w.debt));
+    end if;
   end if;
-  v_more := least(v_wanted - v_from_hold, case r.late_settle
-    when 'collect' then v_available
-    when 'debt' then greatest(0, w.balance - w.held + (select s.debt_limit from private.settings s))
-    else 0
-  end);
-  v_lots := v_lots || private.take_lots(w.id, least(v_more, v_available));
+  if v_wanted > v_from_hold then
+    v_more := least(v_wanted - v_from_hold, case r.late_settle
+      when 'collect' then v_available
+      when 'debt' then greatest(0, w.balance - w.held + (select s.debt_limit from private.settings s))
+      else 0
+    end);
+    v_lots := v_lots || private.take_lots(w.id, least(v_more, v_available));
+  end if;
 
+  if v_wanted = 0 then
+    w := private.move_wallet(w.id, 0, v_held, v_tidy_after);
+    t.created_at := private.clock();
+  else
+    t := private.post(w, 'usage', -(v_from_hold + v_more), 'usage', v_lots, p_actor, p_held => v_held,
+      p_absorbed => v_wanted - v_from_hold - v_more, p_reservation_id => r.id, p_tidy_after => v_tidy_after);
+    insert into public.usage_logs (user_id, action, credits, reference, metadata, created_at)
+    values (w.user_id, split_part(coalesce(r.reference, 'usage'), ':', 1), -t.amount, r.reference, p_metadata, t.created_at);
+  end if;
   update public.credit_reservations x
   set status = 'confirmed', confirmed_amount = v_from_hold + v_more, absorbed_amount = v_wanted - v_from_hold - v_more,
-      settled_at = private.clock()
+      settled_at = t.created_at
   where x.id = r.id
   returning * into r;
-  if v_wanted = 0 then
-    perform private.move_wallet(w.id, 0, v_held, v_tidy_after);
-    return r;
-  end if;
-  perform private.post(w, 'usage', -r.confirmed_amount, 'usage', v_lots, p_actor, p_held => v_held,
-    p_absorbed => r.absorbed_amount, p_reservation_id => r.id, p_tidy_after => v_tidy_after);
-  insert into public.usage_logs (user_id, action, credits, reference, metadata, created_at)
-  values (w.user_id, split_part(coalesce(r.reference, 'usage'), ':', 1), r.confirmed_amount, r.reference, p_metadata, r.settled_at);
   return r;
 end
 $$;

@@ -11,28 +11,26 @@ as $$
 declare
   v_left bigint := p_amount;
   v_lots jsonb := '[]';
+  v_grant_id uuid;
   v_take bigint;
-  g record;
 begin
-  if p_amount = 0 then
-    return v_lots;
-  end if;
-  for g in
-    select x.id, x.remaining from public.credit_grants x
-    where x.wallet_id = p_wallet_id and x.open
-    order by (x.payment_id = p_payment_id) is not true, x.expires_at nulls last, x.paid, x.created_at, x.id
-  loop
-    exit when v_left = 0;
-    v_take := least(v_left, g.remaining);
-    update public.credit_grants x set remaining = x.remaining - v_take where x.id = g.id;
-    v_lots := v_lots || jsonb_build_object('grant_id', g.id, 'amount', v_take);
+  while v_left > 0 loop -- nearly always once
+    update public.credit_grants x set remaining = x.remaining - first.take
+    from (
+      select g.id, least(v_left, g.remaining) as take from public.credit_grants g
+      where g.wallet_id = p_wallet_id and g.open
+      order by (g.payment_id = p_payment_id) is not true, g.expires_at nulls last, g.paid, g.created_at, g.id limit 1
+    ) first
+    where x.id = first.id
+    returning x.id, first.take into v_grant_id, v_take;
+    if not found then
+      raise exception using errcode = 'PT500', message = 'internal',
+        detail = jsonb_build_object('wallet_id', p_wallet_id, 'missing', v_left)::text,
+        hint = 'Lots and wallet disagree. Run verify_ledger.';
+    end if;
+    v_lots := v_lots || jsonb_build_object('grant_id', v_grant_id, 'amount', v_take);
     v_left := v_left - v_take;
   end loop;
-  if v_left <> 0 then
-    raise exception using errcode = 'PT500', message = 'internal',
-      detail = jsonb_build_object('wallet_id', p_wallet_id, 'missing', v_left)::text,
-      hint = 'Lots and wallet disagree. Run verify_ledger.';
-  end if;
   return v_lots;
 end
 $$;
