@@ -103,7 +103,9 @@ class History:
     def refund(self) -> None:
         used = self.sql.one(
             "select t.id from credit_transactions t where t.kind = 'usage' and t.amount < 0 and not exists"
-            " (select from credit_transactions r where r.reverses_id = t.id) order by t.hash limit 1"
+            " (select from credit_transactions r where r.reverses_id = t.id)"
+            " and t.wallet_id <> all (%s) order by t.hash limit 1",
+            [self.sql.wallet(user) for user in self.late if self.open],  # locked by the late transaction
         )
         if used:
             self.sql.as_service(

@@ -33,7 +33,7 @@ def gunicorn(world: World, log: Path) -> Iterator[tuple[subprocess.Popen[bytes],
         process = subprocess.Popen(GUNICORN, cwd=ROOT, env=environment(world, PORT=str(port)), stdout=file, stderr=file)
     url = f"http://127.0.0.1:{port}"
     try:
-        eventually(lambda: _is_ready(url), seconds=20, why=log.read_text)
+        eventually(lambda: _is_ready(url), why=log.read_text)
         yield process, url
     finally:
         process.kill()
