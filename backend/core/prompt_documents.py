@@ -41,7 +41,10 @@ def _kinds(value: Any) -> bool:
 
 # What admin_write_prompts takes (functions_sql/prompts/check_prompt.sql), and how it is said to people.
 FIELDS: Rules = {
-    "key": (_text("[a-z0-9][a-z0-9_-]{1,63}"), "must have 2 to 64 small letters, digits, - or _"),
+    "key": (
+        _text("(?!(?:changes|export|import|optimize|preview)$)[a-z0-9][a-z0-9_-]{1,63}"),
+        "must have 2 to 64 small letters, digits, - or _, and not be changes, export, import, optimize or preview",
+    ),
     "category": (
         _text("[a-z][a-z0-9_]{1,39}"),
         "must have 2 to 40 small letters, digits or _: event_type, style_preset, quality, negative, or one of your own",

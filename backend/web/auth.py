@@ -48,7 +48,8 @@ def _role(needed: str) -> Callable[[], None]:
         if request.method == "OPTIONS":
             return
         count()  # before the database is asked, so that nobody can make it work by guessing
-        admin_check_role(current_caller(), role=needed, request=f"{request.method} {request.path}")
+        asked = f"{request.method} {request.path}".replace("\0", "%00")  # no text in the database holds a NUL
+        admin_check_role(current_caller(), role=needed, request=asked)
 
     return guard
 

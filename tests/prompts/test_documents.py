@@ -30,6 +30,7 @@ NASTY = 'a "quoted" \\ slash\n\ttwo lines, $prompts$ \'; drop table x; -- ünïc
 
 # What one field of a prompt may not be.
 WRONG = [
+    ({"key": "export"}, "key"),
     ({"key": "x"}, "key"), ({"key": "Oil"}, "key"), ({"key": 5}, "key"), ({"category": ""}, "category"),
     ({"title": ""}, "title"), ({"title": " "}, "title"), ({"title": "two\nlines"}, "title"),
     ({"title": "x" * 201}, "title"),

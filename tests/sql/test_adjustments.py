@@ -86,7 +86,8 @@ def test_a_missing_wallet_is_made_and_a_missing_user_refused(sql: Sql) -> None:
     ("change", "status", "code"),
     [
         ({"p_amount": 0}, 400, "invalid_amount"), ({"p_amount": None}, 400, "invalid_amount"),
-        ({"p_amount": 2_000_000_000}, 400, "invalid_amount"), ({"p_reason": " "}, 422, "invalid_params"),
+        ({"p_amount": 2_000_000_000}, 400, "invalid_amount"), ({"p_amount": -(2**63)}, 400, "invalid_amount"),
+        ({"p_reason": " "}, 422, "invalid_params"),
         ({"p_reason": None}, 422, "invalid_params"), ({"p_reason": "x" * 501}, 422, "invalid_params"),
         ({"p_idempotency_key": ""}, 422, "invalid_params"), ({"p_expires_at": "2020-01-01"}, 422, "invalid_params"),
         ({"p_expires_at": "infinity"}, 422, "invalid_params"),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.factories import Sql
 from tests.sql.conftest import refused
+from tests.sql.prompting import prompt, write
 from tests.sql.staff import log, staff
 from tests.sql.test_adjustments import adjust
 
@@ -76,6 +77,10 @@ def test_a_stranger_can_not_fill_the_log(sql: Sql) -> None:
     with refused(403, "forbidden"):
         adjust(sql, mallory, alice, 5)
     assert len(log(sql)) == 5
+    with refused(403, "forbidden"):
+        write(sql, mallory, *(prompt(f"p{number}", "x" * 4000) for number in range(200)))
+    request = log(sql)[-1]["request"]
+    assert request["bytes"] > 800_000 and len(json.dumps(request)) < 2000, "a megabyte would stay there for ever"
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ BAD: list[tuple[str, Json]] = [
     ("key", {"key": "No Spaces"}),
     ("key", {"key": 5}),
     ("key", {"key": None}),
+    ("key", {"key": "export"}),
     ("category", {"category": "Style"}),
     ("category", {"category": None}),
     ("title", {"title": ""}),

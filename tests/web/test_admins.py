@@ -69,6 +69,17 @@ def test_a_role_that_was_taken_away_is_dead_at_once(world: World, alice: Person)
     assert set(opened(make(world, alice, None)).values()) == {403}
 
 
+def test_a_path_that_no_text_can_hold_is_refused_and_written_down(world: World, alice: Person) -> None:
+    """A NUL is nothing that the database can store; that is the caller's fault and no 500."""
+    path = "/api/v1/admin/prompts/a%00b"
+    assert make(world, alice, None).get(path).status_code == 403
+    row = world.connection.execute("select subject_id from private.audit_log order by id desc limit 1").fetchone()
+    assert row == (f"GET {path}",)
+    make(world, alice, "owner")
+    assert alice.get(path).json["error"]["code"] == "invalid_params"
+    assert alice.ask("PATCH", "/api/v1/admin/flags/a%00b", json={"reason": "x"}).status_code == 422
+
+
 def test_without_a_good_token_the_database_is_not_asked(world: World, app: Flask) -> None:
     """401, as at every other door."""
     world.supabase.calls.clear()

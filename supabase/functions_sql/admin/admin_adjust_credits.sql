@@ -21,7 +21,7 @@ declare
   a private.credit_adjustments;
   w public.wallets;
 begin
-  perform private.check_amount(abs(v_amount));
+  perform private.check_amount(abs(nullif(v_amount, -9223372036854775808))); -- the one number without an opposite
   perform private.check_reason(p_request ->> 'reason');
   perform private.check_idempotency_key(v_key);
   v_limits := private.lock_limits();

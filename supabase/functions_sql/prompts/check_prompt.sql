@@ -10,7 +10,8 @@ as $$
 declare
   v_field text := case
     when jsonb_typeof(p_item) <> 'object' then ''
-    when coalesce(jsonb_typeof(p_prompt -> 'key') <> 'string' or p_prompt ->> 'key' !~ '^[a-z0-9][a-z0-9_-]{1,63}$', true) then 'key'
+    when coalesce(jsonb_typeof(p_prompt -> 'key') <> 'string' or p_prompt ->> 'key' !~ '^[a-z0-9][a-z0-9_-]{1,63}$'
+      or p_prompt ->> 'key' in ('changes', 'export', 'import', 'optimize', 'preview'), true) then 'key' -- these are routes beside the prompts'
     when coalesce(jsonb_typeof(p_prompt -> 'category') <> 'string' or p_prompt ->> 'category' !~ '^[a-z][a-z0-9_]{1,39}$', true) then 'category'
     when coalesce(jsonb_typeof(p_prompt -> 'title') <> 'string' or p_prompt ->> 'title' !~ '^[^[:cntrl:]]{1,200}$'
       or p_prompt ->> 'title' !~ '\S', true) then 'title'
@@ -30,7 +31,7 @@ begin
     raise exception using errcode = 'PT422', message = 'invalid_params',
       detail = jsonb_build_object('field', concat_ws('.', 'prompts', p_place, nullif(v_field, '')))::text,
       hint = case v_field
-        when 'key' then 'A key has 2 to 64 small letters, digits, - or _.'
+        when 'key' then 'A key has 2 to 64 small letters, digits, - or _, and is not changes, export, import, optimize or preview.'
         when 'category' then 'A category has 2 to 40 small letters, digits or _: event_type, style_preset, quality, negative, or one of your own.'
         when 'title' then 'A title has 1 to 200 characters on one line.'
         when 'description' then 'A description has at most 1000 characters.'
