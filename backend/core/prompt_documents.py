@@ -186,7 +186,7 @@ def _changes(found: Json) -> Problems:
     if found.get("checksum") != checksum(found["prompts"]):
         yield (
             "checksum",
-            "does not fit: prompts were changed after the export. If that was meant, send accept_changed",
+            "does not fit: prompts were changed after the export. If that was meant, import it with accept_changed",
         )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from itertools import takewhile
+from difflib import SequenceMatcher
 from typing import Any
 
 from rich import box
@@ -16,6 +17,7 @@ from backend.core.prompt_documents import sentence
 Json = dict[str, Any]
 HIDDEN = ("key", "content", "version", "updated_at")
 COLOURS = {"created": "green", "updated": "yellow", "deleted": "red"}
+_WORDS = re.compile(r"\w+|\W")
 
 _out = Console(highlight=False, soft_wrap=True)
 _error = Console(highlight=False, soft_wrap=True, stderr=True)
@@ -76,17 +78,13 @@ def texts(before: str | None, after: str | None) -> None:
 
 
 def _marked(text: str, other: str) -> str:
-    start = _alike(text, other)
-    end = len(text) - _alike(text[start:][::-1], other[start:][::-1])
-    # A mark must not go over the end of a line, as each line is printed for itself.
-    middle = "\n".join(f"[reverse]{escape(line)}[/reverse]" if line else "" for line in text[start:end].split("\n"))
-    return escape(text[:start]) + middle + escape(text[end:])
-
-
-def _alike(text: str, other: str) -> int:
-    """Return how many characters both begin with."""
-    same = takewhile(lambda pair: pair[0] == pair[1], zip(text, other, strict=False))
-    return sum(1 for _ in same)
+    mine, theirs = _WORDS.findall(text), _WORDS.findall(other)
+    parts = []
+    for what, start, end, _, _ in SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes():
+        part = escape("".join(mine[start:end]))
+        # A mark must not go over the end of a line, as each line is printed for itself.
+        parts.append(part if what == "equal" else re.sub(r".+", r"[reverse]\g<0>[/reverse]", part))
+    return "".join(parts)
 
 
 def _plain(value: Any) -> str:

@@ -29,7 +29,9 @@ class Environment:
 
     def export(self) -> str:
         """Return its prompts as a document."""
-        return ask(self.client, "GET", f"{PROMPTS}/export").text
+        answer = ask(self.client, "GET", f"{PROMPTS}/export")
+        _json(answer)
+        return answer.text
 
     def load(self, document: bytes, key: str, **query: Any) -> Json:
         """Send a document; the same key does it once."""
@@ -46,7 +48,10 @@ class Environment:
 
 
 def _json(answer: httpx.Response) -> Json:
-    found: Json = answer.json()
+    try:
+        found: Json = answer.json()
+    except ValueError as error:
+        raise Refused(f"{answer.url} is no API of Scrip: it answered something else than JSON") from error
     return found
 
 

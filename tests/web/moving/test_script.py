@@ -173,3 +173,11 @@ def test_without_a_token_nothing_begins(script: Script, file: Path, monkeypatch:
     for command in ("export", "import", "optimize", "diff", "undo"):
         with pytest.raises(SystemExit, match="0"):
             script(command, "--help")
+
+
+def test_an_address_that_is_no_api_is_told(script: Script, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Such as the page of the app: nothing of it is taken for prompts."""
+    page = httpx.MockTransport(lambda request: httpx.Response(200, html="<p>Welcome</p>"))
+    for command in (["export"], ["import", str(file), "--yes"], ["optimize"]):
+        assert main([*command, "--url", URL], page) == 1
+        assert "is no API of Scrip" in capsys.readouterr().err
