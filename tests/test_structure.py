@@ -37,18 +37,18 @@ MAY = {
     "logs": set(),
 }
 NEVER = {
-    "web": {"rq", "redis", "psycopg", "stripe", "postgrest", "urllib3", "supabase"},
-    "worker": {"flask", "psycopg", "postgrest", "urllib3"},
-    "core": {"flask", "rq", "redis", "psycopg", "postgrest", "urllib3", "httpx"},
+    "web": {"rq", "redis", "psycopg", "stripe", "postgrest", "supabase"},
+    "worker": {"flask", "psycopg", "postgrest"},
+    "core": {"flask", "rq", "redis", "psycopg", "postgrest", "httpx"},
     "rpc": {"flask", "rq", "redis", "psycopg"},
-    "clients": {"flask", "rq", "redis", "psycopg", "postgrest", "urllib3"},
-    "queue": {"flask", "psycopg", "postgrest", "urllib3"},
-    "shared": {"flask", "rq", "psycopg", "postgrest", "urllib3"},
-    "signals": {"flask", "rq", "psycopg", "postgrest", "urllib3"},
-    "control": {"flask", "psycopg", "postgrest", "urllib3"},
-    "metrics": {"flask", "rq", "redis", "httpx", "postgrest", "urllib3"},
+    "clients": {"flask", "rq", "redis", "psycopg", "postgrest"},
+    "queue": {"flask", "psycopg", "postgrest"},
+    "shared": {"flask", "rq", "psycopg", "postgrest"},
+    "signals": {"flask", "rq", "psycopg", "postgrest"},
+    "control": {"flask", "psycopg", "postgrest"},
+    "metrics": {"flask", "rq", "redis", "httpx", "postgrest"},
     "config": {"flask", "rq", "redis", "httpx"},
-    "errors": {"flask", "rq", "redis", "httpx", "postgrest", "urllib3"},
+    "errors": {"flask", "rq", "redis", "httpx", "postgrest"},
     "logs": {"flask", "rq", "redis", "httpx"},
 }
 
@@ -95,10 +95,10 @@ def test_backend_knows_neither_scripts_nor_tests(path: Path) -> None:
     assert not {module.split(".")[0] for module in imports(path)} & {"scripts", "tests"}
 
 
-def test_only_one_file_speaks_to_postgrest() -> None:
+def test_only_the_rpc_client_knows_postgrest() -> None:
     """One file to read when the protocol changes."""
-    knowing = [name(path) for path in BACKEND if any(module.startswith("urllib3") for module in imports(path))]
-    assert knowing == ["backend/rpc/wire.py"]
+    knowing = [name(path) for path in BACKEND if any(module.startswith("postgrest") for module in imports(path))]
+    assert knowing == ["backend/rpc/client.py"]
 
 
 def test_only_its_client_knows_stripe() -> None:

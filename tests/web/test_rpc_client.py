@@ -7,10 +7,8 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import structlog
@@ -185,12 +183,12 @@ def test_arguments_may_have_any_name(rpc: Rpc) -> None:
     assert rpc.as_anon().call("f", function="x", self="y", args="z")
 
 
-def test_ids_times_and_bytes_may_be_arguments(gateway: Gateway, rpc: Rpc) -> None:
-    """They go as text; what has no JSON is a bug of ours, and nothing is sent."""
-    rpc.as_anon().call("f", id=uuid4(), day=date(2026, 11, 21), at=datetime(2026, 11, 21, tzinfo=UTC), raw=b"x")
-    with pytest.raises(TypeError, match="object"):
-        rpc.as_anon().call("f", what=object())
-    assert len(gateway.seen) == 1
+def test_callers_of_one_process_do_not_see_each_others_headers(gateway: Gateway, rpc: Rpc) -> None:
+    """They share one client of PostgREST; what a call brings must not stay in it. (regression: A3)"""
+    rpc.as_user("ada", client_ip="192.0.2.1").call("f")
+    rpc.as_service().call("f")
+    assert [seen["authorization"] for seen in gateway.seen] == ["Bearer ada", f"Bearer {rpc._secret}"]
+    assert [seen.get("x-client-ip") for seen in gateway.seen] == ["192.0.2.1", None]
 
 
 def test_connections_are_made_anew_in_a_forked_child(world: World) -> None:
@@ -202,9 +200,8 @@ def test_connections_are_made_anew_in_a_forked_child(world: World) -> None:
         found: int = get_credit_balance(deps.rpc.as_user(user.token))["available"]
         return found
 
-    parent = deps.rpc._wire
     parents = (available(), id(deps.rpc), id(deps.http), id(deps.redis))
-    child = _in_child(lambda: [available(), deps.rpc._wire is not parent, id(deps.rpc), id(deps.http), id(deps.redis)])
+    child = _in_child(lambda: [available(), deps.rpc._http is deps.http, id(deps.rpc), id(deps.http), id(deps.redis)])
     assert child[:2] == [25, True]
     assert not set(child[2:]) & set(parents[1:])
     assert (available(), id(deps.rpc)) == parents[:2]
