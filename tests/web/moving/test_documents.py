@@ -170,6 +170,15 @@ def test_a_broken_document_changes_nothing_and_says_where(ada: Person, change: A
         assert exported(ada)["prompts"] == []
 
 
+def test_the_largest_document_fits_and_a_larger_one_is_told(ada: Person) -> None:
+    """500 prompts of 4000 characters; the body has a limit all the same."""
+    most = [{"key": f"p-{number}", "category": "odd", "content": f"{number:04}" * 1000} for number in range(500)]
+    made = {"format": "scrip.prompts", "version": 1, "prompts": most}
+    assert send(ada, json.dumps(made), accept_changed=True).json["created"] == 500
+    assert json.loads(send(ada, json.dumps(exported(ada)), dry_run=True).text)["unchanged"] == 500
+    check_shape(send(ada, json.dumps(made) + " " * 4 * 1024 * 1024, accept_changed=True), 413, "payload_too_large")
+
+
 def test_an_import_says_what_would_become_of_each(ada: Person) -> None:
     """Created, updated with before and after, unchanged; or those that are there stay as they are."""
     first = json.loads(shelf())["prompts"]
