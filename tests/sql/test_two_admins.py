@@ -66,6 +66,29 @@ def test_who_is_banned_may_nothing_although_his_token_lives(sql: Sql, role: str)
     assert sql.as_user(eve, "admin_check_role", p_role="support") == role
 
 
+def test_each_refusal_that_admins_meet_is_written_down(sql: Sql) -> None:
+    """From support, above the limit of the role, of one's own, below zero: refused, audited, and nothing moved."""
+    sam, ada, alice = staff(sql, "support"), staff(sql, "admin"), sql.new_user(credits=5)
+    asked = adjust(sql, ada, alice, 1500)
+    before = len(log(sql))
+    with refused(403, "forbidden"):
+        adjust(sql, sam, alice, 1)
+    with refused(403, "forbidden"):
+        decide(sql, sam, asked)
+    with refused(403, "limit_exceeded"):
+        adjust(sql, ada, alice, 100_001)
+    with refused(403, "self_approval"):
+        decide(sql, ada, asked)
+    with refused(402, "insufficient_credits"):
+        adjust(sql, ada, alice, -6)
+    assert [(row["actor"], row["outcome"], row["refusal"]["code"]) for row in log(sql)[before:]] == [
+        (f"user:{sam}", "refused", "forbidden"), (f"user:{sam}", "refused", "forbidden"),
+        (f"user:{ada}", "refused", "limit_exceeded"), (f"user:{ada}", "refused", "self_approval"),
+        (f"user:{ada}", "refused", "insufficient_credits"),
+    ]  # fmt: skip
+    assert sql.balance(alice) == (5, 0, 5)
+
+
 def test_a_key_that_waited_answers_what_became_of_it(sql: Sql) -> None:
     """Asked again after the approval it adds nothing, and says who approved; after a rejection it stays rejected."""
     ada, eve, alice = staff(sql, "admin"), staff(sql, "admin"), sql.new_user()

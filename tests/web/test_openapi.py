@@ -13,6 +13,8 @@ from tests.web.conftest import Whoami
 from tests.web.keyserver import KeyServer
 
 UNDOCUMENTED = {"/openapi.json", "/docs", "/docs/files/<path:filename>"}
+# They answer what would be, and change nothing.
+ONLY_TOLD = {"/api/v1/admin/prompts/preview"}
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -95,6 +97,24 @@ def test_examples_in_the_document_fit_their_schema(document: dict[str, Any]) -> 
         }
         jsonschema.validate(example, {**schemas[name], "components": document["components"]})
         assert schemas[name]["additionalProperties"] is False
+
+
+def test_every_change_that_admins_make_can_be_tried(document: dict[str, Any]) -> None:
+    """Each route of admins that changes something takes dry_run, and says in its answer which it was."""
+    schemas = document["components"]["schemas"]
+    changing = [
+        (path, operation)
+        for path, method, operation in operations(document)
+        if path.startswith("/api/v1/admin/") and method != "get" and path not in ONLY_TOLD
+    ]
+    assert len(changing) > 15
+    for path, operation in changing:
+        body, answer = (
+            schemas[part["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]]["properties"]
+            for part in (operation["requestBody"], operation["responses"]["200"])
+        )
+        asked = {*body, *(parameter["name"] for parameter in operation.get("parameters", []))}
+        assert "dry_run" in asked and "dry_run" in answer, path
 
 
 def test_errors_fit_the_document(keyserver: KeyServer, whoami: Whoami) -> None:
