@@ -10,13 +10,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 try:
     import psycopg
+    from psycopg.rows import scalar_row
+
+    from scripts.migrations.connection import connect
+    from scripts.migrations.errors import MigrationError
 except ModuleNotFoundError:
     sys.exit("psycopg is not installed here: use .venv/bin/python scripts/admin.py (scripts/start makes .venv).")
 
-REFUSED, NO_CONNECTION = 1, 3
+REFUSED = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,15 +41,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _promote(url: str, email: str) -> int:
     try:
-        with psycopg.connect(url, connect_timeout=10) as connection:
-            row = connection.execute("select private.promote_owner(%s)", [email]).fetchone()
-    except psycopg.OperationalError as error:
-        print(f"no connection to the database: {error}", file=sys.stderr)
-        return NO_CONNECTION
+        with connect(url) as connection, connection.cursor(row_factory=scalar_row) as cursor:
+            done = cursor.execute("select private.promote_owner(%s)", [email]).fetchone()
+    except MigrationError as error:  # which shows no password, as psycopg may
+        print(error, file=sys.stderr)
+        return error.exit_code
     except psycopg.Error as error:
         print(_why(error), file=sys.stderr)
         return REFUSED
-    done = row[0] if row else {}
+    except KeyboardInterrupt:
+        sys.exit("Stopped.")
     before = done["previous"]
     print(
         f"{email} is an owner already" if before == "owner" else f"{email} is an owner now (was: {before or 'no role'})"

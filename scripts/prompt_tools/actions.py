@@ -27,7 +27,10 @@ def export(given: Namespace, reach: Reach) -> int:
     if not given.output:
         sys.stdout.write(text)
         return 0
-    given.output.write_text(text, encoding="utf-8")
+    try:
+        given.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Refused(f"{given.output}: {error.strerror}") from error
     display.note(f"wrote {given.output}")
     return 0
 
@@ -110,7 +113,11 @@ def _confirm(given: Namespace, question: str) -> None:
         return
     if given.json or not sys.stdin.isatty():
         raise Refused("Nothing was changed: add --yes, as nobody can be asked here.")
-    if input(f"{question} at {given.url}? [y/N] ").strip().lower() not in ("y", "yes"):
+    try:
+        answer = input(f"{question} at {given.url}? [y/N] ")
+    except (EOFError, KeyboardInterrupt):
+        answer = "n"
+    if answer.strip().lower() not in ("y", "yes"):
         raise Refused("Nothing was changed.")
 
 

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None, transport: httpx.BaseTransport | No
     except Refused as error:
         display.complain(str(error), error.problems)
     except KeyboardInterrupt:
-        display.complain("Nothing was changed.")
+        display.complain("Stopped. What you had confirmed may be done: `diff` and the audit log tell.")
     return 1
 
 

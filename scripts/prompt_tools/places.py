@@ -29,9 +29,7 @@ class Environment:
 
     def export(self) -> str:
         """Return its prompts as a document."""
-        answer = ask(self.client, "GET", f"{PROMPTS}/export")
-        _json(answer)
-        return answer.text
+        return ask(self.client, "GET", f"{PROMPTS}/export").text
 
     def load(self, document: bytes, key: str, **query: Any) -> Json:
         """Send a document; the same key does it once."""
@@ -48,10 +46,7 @@ class Environment:
 
 
 def _json(answer: httpx.Response) -> Json:
-    try:
-        found: Json = answer.json()
-    except ValueError as error:
-        raise Refused(f"{answer.url} is no API of Scrip: it answered something else than JSON") from error
+    found: Json = answer.json()
     return found
 
 

@@ -49,3 +49,11 @@ def test_what_is_not_there_is_named(
     monkeypatch.delenv("DATABASE_URL", raising=False)
     with pytest.raises(SystemExit, match="2"):
         main(["promote", "a@b.c"])
+
+
+@pytest.mark.parametrize("url", ["postgres//u:s3kret@h/d", "postgresql://u:s3%zkret@h/d", "postgresql://u:s3@kret@h/d"])
+def test_a_mistyped_address_shows_no_password(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """psycopg alone would name what it can't read."""
+    assert main(["--database-url", url, "promote", "a@b.c"]) == 1
+    said = "".join(capsys.readouterr())
+    assert "is not a PostgreSQL connection string" in said and "kret" not in said

@@ -54,6 +54,77 @@ def test_a_file_is_sent_line_by_line_and_told(
     assert "402 insufficient_credits" in said
 
 
+def test_a_corrected_file_does_the_corrected_line_alone(
+    app: Flask,
+    world: World,
+    ada: Person,
+    alice: Person,
+    bob: Person,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Nobody gets his credits twice because of somebody else's typing error; lines that are alike are each done."""
+    file = tmp_path / "grants.csv"
+    file.write_text(HEAD + f"{alice.id},5,sorry,\n{alice.id},5,sorry,\n{bob.id}x@example.test,5,sorry,\n")
+    assert send(app, file) == 1
+    world.connection.execute("update private.credit_adjustments set created_at = created_at - interval '1 day'")
+    file.write_text(HEAD + f"{bob.id}@example.test,5,sorry,\n{alice.id},5,sorry,\n{alice.id},+5, sorry ,\n")
+    assert send(app, file) == 0
+    assert (alice.available(), bob.available()) == (35, 30)
+    said = capsys.readouterr().out
+    assert said.count(" already\n") == 2 and said.endswith("3 lines, {'applied': 3}, +5 credits\n")
+
+
+@pytest.mark.parametrize("harm", ["file", "bytes", "url", "website", "report"])
+def test_what_an_operator_mistypes_is_told_without_a_traceback(
+    app: Flask, ada: Person, alice: Person, tmp_path: Path, capsys: pytest.CaptureFixture[str], harm: str
+) -> None:
+    """And before anything is sent."""
+    file = tmp_path / "grants.csv"
+    if harm != "file":
+        file.write_bytes((HEAD + f"{alice.id},5,sorry,\n").encode() + (b"\xff" if harm == "bytes" else b""))
+    url = "api.example.com" if harm == "url" else "http://scrip.test"
+    more = ["--report", str(tmp_path / "no" / "done.csv")] if harm == "report" else []
+    transport = httpx.MockTransport(lambda asked: httpx.Response(200, html="<p>Hello</p>"))
+    assert main([str(file), "--url", url, *more], transport if harm == "website" else httpx.WSGITransport(app=app)) == 1
+    said = "".join(capsys.readouterr())
+    assert {"file": "No such file", "bytes": "can't decode", "url": "is no address", "report": "No such file"}.get(
+        harm, "is no API of Scrip"
+    ) in said
+    assert alice.available() == 25
+
+
+def test_a_break_leaves_the_report_of_what_was_done(
+    app: Flask, ada: Person, alice: Person, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C in the middle."""
+    file, report = tmp_path / "grants.csv", tmp_path / "done.csv"
+    file.write_text(HEAD + f"{alice.id},5,one,\n{alice.id},5,two,\n")
+    sent: list[httpx.Request] = []
+
+    class Breaking(httpx.WSGITransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            sent.append(request)
+            if len(sent) > 1:
+                raise KeyboardInterrupt
+            return super().handle_request(request)
+
+    assert main([str(file), "--url", "http://scrip.test", "--report", str(report)], Breaking(app=app)) == 1
+    assert [row["outcome"] for row in csv.DictReader(report.open())] == ["applied"]
+    assert "Run the file again" in capsys.readouterr().err
+
+
+def test_a_token_that_no_header_can_hold_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As when a line break was copied along."""
+    monkeypatch.setenv("SCRIP_TOKEN", "secret\ntoken")
+    with pytest.raises(SystemExit, match="2"):
+        main([str(tmp_path / "grants.csv"), "--url", "http://127.0.0.1:9"])
+    said = "".join(capsys.readouterr())
+    assert "SCRIP_TOKEN is no token" in said and "secret" not in said
+
+
 def test_a_wrong_file_sends_nothing(
     app: Flask, ada: Person, alice: Person, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,18 @@ def test_an_address_that_is_no_api_is_told(script: Script, file: Path, capsys: p
     for command in (["export"], ["import", str(file), "--yes"], ["optimize"]):
         assert main([*command, "--url", URL], page) == 1
         assert "is no API of Scrip" in capsys.readouterr().err
+
+
+def test_where_nothing_can_be_written_is_told(script: Script, file: Path, tmp_path: Path) -> None:
+    """Without a traceback."""
+    assert script("export", file, "--sql", "-o", tmp_path) == 1
+    assert script.err.endswith("Is a directory\n")
+
+
+def test_who_is_asked_and_leaves_changes_nothing(script: Script, ada: Person, file: Path, answers: Any) -> None:
+    """Ctrl-D at the question."""
+    answers("")
+    sys.stdin.readline()
+    assert script("import", file, "--url", URL) == 1
+    assert script.err.endswith("Nothing was changed.\n")
+    assert exported(ada)["prompts"] == []
