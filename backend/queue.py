@@ -61,6 +61,7 @@ class Queue:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._listed: set[str] = set()
 
     def enqueue_generation(
         self, generation_id: str, attempt: int, request_id: str | None, queue: str = DEFAULT
@@ -126,6 +127,9 @@ class Queue:
         return True
 
     def _push(self, queue: str, job_id: str, function: str, *args: str | None, unique: bool) -> None:
+        # A job that must be the only one is put by one script of RQ's. What comes before it, in a trip of its own, only
+        # lists the queue's name for RQ's own tools: once per process will do.
+        skipped = self._redis.pipeline() if unique and queue in self._listed else None
         rq.Queue(queue, connection=self._redis).enqueue(
             function,
             *args,
@@ -135,7 +139,9 @@ class Queue:
             result_ttl=0,
             failure_ttl=FAILURE_SECONDS,
             description=job_id,
+            pipeline=skipped,
         )
+        self._listed.add(queue)
 
     def _is_waiting(self, queue: str, job_id: str) -> bool:
         return self._redis.lpos(rq.Queue.redis_queue_namespace_prefix + queue, job_id) is not None

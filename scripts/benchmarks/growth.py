@@ -25,6 +25,7 @@ GROUP = "growth"
 ASKING = 20  # users, first to last
 OPEN = 60  # generations that wait for a worker
 BYTES_PER_ROW = 5_000  # what a row of the ledger takes with all that comes with it, and twice that for safety
+DUE = "update public.generations set dispatch_at = now() - interval '1 minute' where status = 'queued'"
 SERVICE = '{"role": "service_role"}'
 WITHIN = Target(1.2)
 YEAR = Target(200.0)
@@ -132,6 +133,7 @@ def _place(postgres: Postgres, rows: int, tell: Tell) -> Place:
     for _ in range(OPEN):
         create = "select public.create_generation('local/picture', 'a fox in the snow', '{}', %s)"
         place.as_user(create, uuid.uuid4().hex)
+    ground.execute(DUE)
     ground.execute("insert into private.user_roles (user_id, role) select min(id::text)::uuid, 'admin' from auth.users")
     while place.as_service("select public.roll_up_statistics(10000)")["more"]:
         tell("rolling up its statistics")

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from scripts.benchmarks.figures import percentile
 from scripts.benchmarks.ground import CannotMeasure
 
+PATIENCE = 20.0
 MakeRequest = Callable[[], bytes]
 
 
@@ -61,7 +62,9 @@ def drive(url: str, make: MakeRequest, *, connections: int, seconds: float) -> L
                 connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 selector.register(connection.socket, selectors.EVENT_READ, connection)
                 _send(connection, make())
-            while (now := time.perf_counter()) < began + seconds:
+            while (now := time.perf_counter()) < began + seconds or not latencies:
+                if now > began + seconds + PATIENCE:
+                    raise CannotMeasure(f"{url} did not answer within {PATIENCE:.0f} s")
                 for key, _ in selector.select(timeout=max(0.01, began + seconds - now)):
                     connection = key.data
                     if _take(connection):
@@ -71,8 +74,6 @@ def drive(url: str, make: MakeRequest, *, connections: int, seconds: float) -> L
         finally:
             for connection in opened:
                 connection.socket.close()
-    if not latencies:
-        raise CannotMeasure(f"{url} did not answer within {seconds:.0f} s")
     return Load(took, latencies)
 
 

@@ -56,6 +56,7 @@ class Found:
 
 def measure(stage: Stage, effort: Effort) -> list[Figure]:
     """Our worker, then RQ's own, on the same Redis."""
+    stage.settle()
     stage.say("the whole stack idle")
     stack_idle = _idle(stage, effort.idle_seconds)
     stage.halt("scheduler")

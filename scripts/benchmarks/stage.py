@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from scripts.benchmarks.ground import Tell
+from scripts.benchmarks.ground import CannotMeasure, Tell
 from scripts.local.places import Places
 from scripts.local.ports import choose_any
 from scripts.local.processes import Child
@@ -24,6 +24,7 @@ from scripts.storms.stack import NO_LIMITS, throw_away_places
 
 CREDITS = 1_000_000_000
 TOKEN_SECONDS = 3 * 3600
+SETTLED_WITHIN = 90
 PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -64,6 +65,16 @@ class Stage(Stack):
     def child(self, name: str) -> Child:
         """A program by its name."""
         return next(service.child for service in self.supervisor.services if service.name == name)
+
+    def settle(self) -> None:
+        """Wait until the worker has nothing left to do."""
+        left = "select count(*) from public.generations where finished_at is null"
+        until = time.monotonic() + SETTLED_WITHIN
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            while connection.execute(left).fetchall() != [(0,)]:
+                if time.monotonic() > until:
+                    raise CannotMeasure(f"the worker was not done within {SETTLED_WITHIN} s")
+                time.sleep(0.2)
 
     def halt(self, *names: str) -> None:
         """End programs that would only take time from what is measured."""

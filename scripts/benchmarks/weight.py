@@ -49,7 +49,8 @@ def measure(stage: Stage, tell: Tell, *, full: bool) -> Iterator[Figure]:
 def _warm(stage: Stage) -> None:
     """Let every process do some of its work."""
     for route in routes(stage):
-        drive(stage.web_url, route.ours, connections=8, seconds=0.3)
+        drive(stage.web_url, route.ours, connections=1, seconds=0.2)
+    stage.settle()
 
 
 def memory(stage: Stage) -> Iterator[Figure]:

@@ -13,6 +13,11 @@ declare
   v_chosen text[] := case jsonb_typeof(p_presets) when 'array' then array(select jsonb_array_elements_text(p_presets)) else '{}' end;
   v_presets jsonb;
 begin
+  if v_chosen = '{}' and not exists (
+    select from private.system_prompts p where p.active and p.always and m.kind = any (p.kinds))
+  then
+    return null; -- as nearly always, and found out in a fifth of the time
+  end if;
   with live as (
     select p.key, p.category, p.position, p.active_version as version, p.key <> all (v_chosen) as always,
       case when m.kind <> all (p.kinds) then 'kind' end as left_out
