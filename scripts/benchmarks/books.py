@@ -31,7 +31,7 @@ class Effort:
 
 
 QUICK = Effort(rounds=3, seconds=1)
-FULL = Effort(rounds=7, seconds=2)
+FULL = Effort(rounds=5, seconds=2)
 SMOKE = Effort(rounds=1, seconds=1, users=5)
 
 

@@ -50,7 +50,7 @@ class Effort:
 
 
 QUICK = Effort(rounds=2, seconds=0.8)
-FULL = Effort(rounds=3, seconds=2.5)
+FULL = Effort(rounds=3, seconds=1.7)
 SMOKE = Effort(rounds=1, seconds=0.3, connections=(2,))
 
 

@@ -40,7 +40,7 @@ class Effort:
 
 
 QUICK = Effort(one_by_one=40, in_a_row=100, idle_seconds=20)
-FULL = Effort(one_by_one=200, in_a_row=400, idle_seconds=60, worker_idle_seconds=60)
+FULL = Effort(one_by_one=200, in_a_row=400, idle_seconds=60, worker_idle_seconds=46)
 SMOKE = Effort(one_by_one=2, in_a_row=3, idle_seconds=0.5, worker_idle_seconds=0.5)
 
 
