@@ -16,4 +16,7 @@ except ModuleNotFoundError as error:
 __all__ = ["main"]
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Stopped. Nothing was changed.")

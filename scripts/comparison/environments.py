@@ -44,7 +44,9 @@ class Environment:
 
 def named(word: str) -> Environment:
     """Return the environment that a word of the command line means."""
-    if "://" in word or "dbname=" in word:
+    if (
+        "://" in word or "dbname=" in word or ("@" in word and not Path(word).exists())
+    ):  # mistyped, it holds a password too
         try:
             label = describe(word)
         except MigrationError as error:

@@ -106,8 +106,12 @@ def _patient(options: argparse.Namespace, shell: Mapping[str, str]) -> Patient:
 
 
 def _backend(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+    try:
+        parts = urlsplit(url)
+        right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not parts.username
+    except ValueError:
+        right = False
+    if not right:
         raise NotThere("--url takes the backend's address, such as https://api.example.com")
     return url.rstrip("/").removesuffix("/api/v1")
 

@@ -19,9 +19,11 @@ class NotThere(Exception):
 def from_file(path: Path, shell: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of a file like .env; none of ours that the shell holds is mixed in."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise NotThere(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise NotThere(f"{path} is no file of NAME=value lines: it is not UTF-8.") from None
     try:
         words = shlex.split(text, comments=True)
     except ValueError as error:

@@ -124,6 +124,9 @@ def test_a_file_replaces_the_shells_variables_and_never_mixes_with_them(env_file
     ("arguments", "said"),
     [
         (["--url", "example.com"], "--url takes the backend's address"),
+        (["--url", "http://[::1"], "--url takes the backend's address"),
+        (["--url", "http://127.0.0.1:99999"], "--url takes the backend's address"),
+        (["--env-file", sys.executable], "it is not UTF-8"),
         (["--url", "https://api.example.com", "--local"], "not allowed with"),
         (["--env-file", "/nowhere/at/all"], "cannot be read"),
         (["--local", "/nowhere/at/all"], "scripts/start"),

@@ -201,6 +201,7 @@ def test_one_that_was_never_migrated_is_compared_as_far_as_it_goes(twins: Twins,
         ("postgresql://postgres:hunter2@127.0.0.1:9/postgres", "127.0.0.1:9/postgres can't be reached"),
         ("no-such-file", "no-such-file cannot be read"),
         ("empty", "sets no DATABASE_URL"),
+        ("postgresql//u:hunter2@h/db", "is not a PostgreSQL connection string"),
         ("postgresql://u:p@ss@h/db", "is not a PostgreSQL connection string"),
     ],
 )
