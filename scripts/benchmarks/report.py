@@ -21,7 +21,7 @@ from scripts.local.places import ROOT
 from scripts.local.valkey import find_server
 
 COLUMNS = ("figure", "found", "beside it", "ratio", "target", "")
-LIBRARIES = ("flask", "gunicorn", "httpx", "urllib3", "rq", "redis", "pyjwt", "psycopg")
+LIBRARIES = ("flask", "gunicorn", "httpx", "postgrest", "rq", "redis", "pyjwt", "psycopg")
 
 
 @dataclass(frozen=True)
