@@ -90,7 +90,7 @@ def test_deploying_names_only_variables_that_exist() -> None:
     example = (ROOT / ".env.example").read_text()
     ours = set(re.findall(r"(?m)^(\w+)=", example)) | set(re.findall(r"\$\{(SCRIP_\w+)", str(yaml_of("compose.yaml"))))
     named = set(re.findall(r"\b[A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+\b", text))
-    others = {"YOUR_REPOSITORY", "JWT_SECRET", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
+    others = {"YOUR_REPOSITORY", "SCRIP_TOKEN", "JWT_SECRET", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
     assert {each for each in named - ours - others if not each.startswith("GOTRUE_")} == set()
 
 
