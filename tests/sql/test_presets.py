@@ -73,6 +73,8 @@ def test_presets_are_put_together_by_category_and_position(sql: Sql, ada: uuid.U
         "a gala, a red fox, thick fog, ink wash. slow pan, sharp focus. Avoid: blur, noise"
     )
     assert sent(sql, alice, text="Run!")[0] == "Run! sharp focus. Avoid: blur, noise"
+    sql.connection.execute("update private.system_prompts set active = category = 'negative'")
+    assert sent(sql, alice, text="a red fox, \n")[0] == "a red fox. Avoid: blur, noise"
 
 
 def test_what_is_negative_has_its_own_parameter_where_there_is_one(sql: Sql, ada: uuid.UUID, alice: uuid.UUID) -> None:

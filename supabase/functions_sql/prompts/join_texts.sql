@@ -27,6 +27,7 @@ begin
       private.join_phrases(array[nullif(btrim(coalesce(p_params ->> 'negative_prompt',
         m.params_schema #>> '{properties,negative_prompt,default}'), E' \t\r\n'), ''), v_negative])));
   end if;
+  v_prompt := regexp_replace(v_prompt, '[,;:\s]+$', '');
   return jsonb_build_object('prompt', v_prompt || case when v_prompt ~ '[.!?]$' then ' ' else '. ' end || 'Avoid: ' || v_negative,
     'params', p_params);
 end
