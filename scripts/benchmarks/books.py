@@ -101,9 +101,11 @@ def _batch(postgres: Postgres, effort: Effort, tell: Tell) -> Figure:
     """Time in the database of one batch of 100, against ten single creates; nobody else may use the database."""
     tell("a batch of 100 against 10 single generations")
     lay(postgres, "batches", 1, lambda line: None)
-    found = batches.compare(postgres.url("batches"), singles=10, items=100, rounds=max(3, effort.rounds))
+    found = batches.compare(postgres.url("batches"), singles=10, items=100, rounds=effort.rounds * 3)
     name = "create a batch of 100, time in the database"
-    return Figure(GROUP, name, found.batch_ms, "ms", found.singles_ms, "10 single creates", target=Target(1.0))
+    return Figure(
+        GROUP, name, found.batch_ms, "ms", found.singles_ms, "10 single creates", found.ratio, target=Target(1.0)
+    )
 
 
 def check_floor(ground: Ground) -> list[str]:
