@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, model_validator
 
-from backend.errors import Forbidden, InvalidAmount, PromoCodeNotFound
+from backend.errors import Forbidden, InvalidAmount, LimitExceeded, PromoCodeNotFound
 from backend.rpc import admin as rpc
 from backend.web.admin_schemas import DryRun, Trial
 from backend.web.auth import current_caller
@@ -92,7 +92,7 @@ def index(query: PromoCodeQuery) -> dict[str, Any]:
     return rpc.admin_list_promo_codes(current_caller(), after=query.after, limit=query.limit)
 
 
-@bp.post("", responses=user_answers(PromoCodeDetail, Forbidden, InvalidAmount))
+@bp.post("", responses=user_answers(PromoCodeDetail, Forbidden, InvalidAmount, LimitExceeded))
 def create(body: NewPromoCode) -> dict[str, Any]:
     """Make a code, or its next version; the same again makes none."""
     asked: dict[str, Any] = body.model_dump(mode="json")

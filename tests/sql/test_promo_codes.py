@@ -136,6 +136,19 @@ def test_only_admins_make_codes_and_only_sensible_ones(sql: Sql, admin: uuid.UUI
         assert data["field"] in {name.removeprefix("p_") for name in values}
 
 
+def test_a_code_is_no_way_around_the_limits_of_a_role(sql: Sql, admin: uuid.UUID) -> None:
+    """One user gets by it no more than its maker may add to him alone; what is there already can be switched off."""
+    for values, amount in (({"p_credits": 1001}, 1001), ({"p_credits": 501, "p_max_uses_per_user": 2}, 1002)):
+        with refused(403, "limit_exceeded") as data:
+            create(sql, admin, **values)
+        assert data == {"amount": amount, "per_act": 1000}
+    create(sql, admin, p_credits=500, p_max_uses_per_user=2)
+    sql.connection.execute("update private.role_limits set per_act = 10")
+    assert sql.as_user(admin, "admin_deactivate_promo_code", p_code="WELCOME")["active"] is False
+    with refused(403, "limit_exceeded"):
+        create(sql, admin, p_credits=500, p_max_uses_per_user=2)
+
+
 def test_a_code_with_10_uses_under_100_parallel_redeemers(connect: Connect) -> None:
     """Exactly 10, and the books are sound."""
     sql = connect()

@@ -1,8 +1,9 @@
 -- admin_create_promo_code(p_code, p_credits, ..., p_bonus_percent, p_dry_run) -> jsonb      called by: backend/rpc/admin.py as an admin
 -- Makes a code, or its next version when it exists; past redemptions keep theirs, and uses go on counting. What equals the version that
 -- counts now is that version: a repeat makes none. It gives p_credits, or adds p_bonus_percent to a purchase. Null: no bound, no cap,
--- credits that do not expire.
--- Refuses, first match wins: unauthenticated 401 · forbidden 403 · invalid_amount 400 · invalid_params 422
+-- credits that do not expire. What one user can get by it is no more than its maker may add to him alone (role_limits); off it may be anything.
+-- Lock order: the admin's role, promo code, audit log.
+-- Refuses, first match wins: unauthenticated 401 · forbidden 403 · invalid_amount 400 · invalid_params 422 · limit_exceeded 403
 drop function if exists public.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean, integer);
 drop function if exists private.admin_create_promo_code(text, bigint, integer, timestamptz, timestamptz, bigint, integer, boolean, integer);
 create or replace function private.act_create_promo_code(p_subject_id text, p_request jsonb)
@@ -30,6 +31,7 @@ declare
     when v_max_uses_per_user is null or v_max_uses_per_user < 1 then 'max_uses_per_user'
     when v_active is null then 'active'
   end;
+  v_limits private.role_limits;
   v_before jsonb;
   v private.promo_code_versions;
 begin
@@ -40,6 +42,12 @@ begin
     raise exception using errcode = 'PT422', message = 'invalid_params', detail = jsonb_build_object('field', v_field)::text,
       hint = 'A code has 3 to 40 letters, digits, - or _; it gives credits, or 1 to 500 percent of a purchase; credits last 1 to 3650 days; '
         'valid_from lies before valid_until; caps are above zero.';
+  end if;
+  v_limits := private.lock_limits();
+  if v_active and v_credits * v_max_uses_per_user > coalesce(v_limits.per_act, 0) then
+    raise exception using errcode = 'PT403', message = 'limit_exceeded',
+      detail = jsonb_build_object('amount', v_credits * v_max_uses_per_user, 'per_act', coalesce(v_limits.per_act, 0))::text,
+      hint = format('By a code of yours one user may get at most %s credits, which is what your role may add alone.', coalesce(v_limits.per_act, 0));
   end if;
   insert into private.promo_codes (code, version, created_at) values (v_code, 1, private.clock()) on conflict do nothing;
   perform private.lock_promo_code(v_code);
