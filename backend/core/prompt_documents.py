@@ -191,12 +191,20 @@ def _changes(found: Json) -> Problems:
 
 
 def _refuse(problems: list[tuple[int, str, str]]) -> NoReturn:
-    told = [{"line": line, "field": field or "body", "reason": why} for line, field, why in problems[:MOST_PROBLEMS]]
+    told = [
+        {"line": line, "field": _shown(field) or "body", "reason": _shown(why)}
+        for line, field, why in problems[:MOST_PROBLEMS]
+    ]
     more = len(problems) - 1
     first = told[0]
     raise InvalidParams(
         f"{sentence(first)}." + (f" And {more} more." if more else ""), **first, problems=told, count=len(problems)
     )
+
+
+def _shown(text: str) -> str:
+    """Return a text that any terminal can print, and none obeys: names are whatever somebody wrote there."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def sentence(problem: Json) -> str:

@@ -181,6 +181,14 @@ def test_a_document_of_another_kind_or_time_is_told() -> None:
     assert [field for _, field, _ in told(json.dumps(export({}) | {"note": "hi"}))] == ["note"]
 
 
+def test_what_is_told_can_be_printed() -> None:
+    """Also of names that no terminal can show, or would obey."""
+    with pytest.raises(InvalidParams) as told:
+        parse(json.dumps(document([OIL], source="x") | {"\ud800\x1b[2J": 1}), accept_changed=True)
+    assert told.value.details["field"] == "\\ud800\\x1b[2J"
+    str(told.value).encode()
+
+
 def test_a_hundred_problems_are_enough() -> None:
     """The rest is counted."""
     with pytest.raises(InvalidParams) as refused:
