@@ -46,8 +46,8 @@ class PromptQuery(Query):
     active: bool | None = None
 
 
-class NewPrompt(Body):
-    """A prompt that there is not yet."""
+class DocumentPrompt(Body):
+    """A prompt as a whole; in a document, what is left out stays as it is."""
 
     key: str = Field(pattern=KEY, examples=["watercolor"])
     category: Category
@@ -58,6 +58,11 @@ class NewPrompt(Body):
     position: Position = 100
     active: Active = True
     content: Content
+
+
+class NewPrompt(DocumentPrompt):
+    """A prompt that there is not yet."""
+
     reason: str = Reason
     dry_run: bool = DryRun
 

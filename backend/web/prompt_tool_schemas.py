@@ -10,35 +10,10 @@ from pydantic import BaseModel, Field, model_validator
 
 from backend.web.admin_schemas import DryRun, Reason
 from backend.web.openapi import Answer
-from backend.web.prompt_schemas import (
-    KEY,
-    Active,
-    Always,
-    Category,
-    Content,
-    Description,
-    Kinds,
-    Position,
-    PromptChange,
-    Title,
-)
+from backend.web.prompt_schemas import DocumentPrompt, PromptChange
 from backend.web.schemas import Body, Query, Whole
 
 Phrase = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S", examples=["high quality"])]
-
-
-class DocumentPrompt(Body):
-    """A prompt as it moves; what is left out stays as it is, or has a default in a new one."""
-
-    key: str = Field(pattern=KEY)
-    category: Category
-    title: Title = Field(default_factory=str, description="Its key, unless said otherwise.")
-    description: Description = ""
-    kinds: Kinds = Field(default_factory=list, description="Both, unless said otherwise.")
-    always: Always = False
-    position: Position = 100
-    active: Active = True
-    content: Content
 
 
 class Document(Answer):
