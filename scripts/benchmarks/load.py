@@ -33,6 +33,10 @@ class Load:
         return percentile(self.latencies, share) * 1000
 
 
+class _Closed(Exception):
+    """The server closed a kept connection between two answers, as a process of gunicorn does whose time is served."""
+
+
 @dataclass
 class _Connection:
     socket: socket.socket
@@ -55,11 +59,10 @@ def drive(url: str, make: MakeRequest, *, connections: int, seconds: float) -> L
     address = (str(urlsplit(url).hostname), urlsplit(url).port or 80)
     latencies: list[float] = []
     with selectors.DefaultSelector() as selector:
-        opened = [_Connection(socket.create_connection(address, timeout=10)) for _ in range(connections)]
+        opened = [_Connection(_connected(address)) for _ in range(connections)]
         try:
             began = time.perf_counter()
             for connection in opened:
-                connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 selector.register(connection.socket, selectors.EVENT_READ, connection)
                 _send(connection, make())
             while (now := time.perf_counter()) < began + seconds or not latencies:
@@ -67,7 +70,16 @@ def drive(url: str, make: MakeRequest, *, connections: int, seconds: float) -> L
                     raise CannotMeasure(f"{url} did not answer within {PATIENCE:.0f} s")
                 for key, _ in selector.select(timeout=max(0.01, began + seconds - now)):
                     connection = key.data
-                    if _take(connection):
+                    try:
+                        whole = _take(connection)
+                    except _Closed:
+                        selector.unregister(connection.socket)
+                        connection.socket.close()
+                        connection.socket = _connected(address)
+                        selector.register(connection.socket, selectors.EVENT_READ, connection)
+                        _send(connection, make())
+                        continue
+                    if whole:
                         latencies.append(time.perf_counter() - connection.sent_at)
                         _send(connection, make())
             took = time.perf_counter() - began
@@ -75,6 +87,12 @@ def drive(url: str, make: MakeRequest, *, connections: int, seconds: float) -> L
             for connection in opened:
                 connection.socket.close()
     return Load(took, latencies)
+
+
+def _connected(address: tuple[str, int]) -> socket.socket:
+    made = socket.create_connection(address, timeout=10)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
 
 
 def _send(connection: _Connection, data: bytes) -> None:
@@ -85,9 +103,14 @@ def _send(connection: _Connection, data: bytes) -> None:
 
 def _take(connection: _Connection) -> bool:
     """Read what has come; True when that is a whole answer."""
-    chunk = connection.socket.recv(262_144)
+    try:
+        chunk = connection.socket.recv(262_144)
+    except ConnectionResetError:
+        chunk = b""
+    if not chunk and not connection.got:
+        raise _Closed
     if not chunk:
-        raise CannotMeasure("the server closed a connection")
+        raise CannotMeasure("the server closed a connection in the middle of an answer")
     connection.got += chunk
     head, end, body = connection.got.partition(b"\r\n\r\n")
     if not end:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import psycopg
 import pytest
 
-from scripts.benchmarks import batches, books, fairness, growth, history, report
+from scripts.benchmarks import batches, books, fairness, growth, history, load, report
 from scripts.benchmarks.figures import Figure, Target, missing, paired
 from scripts.benchmarks.ground import CannotMeasure, empty, lay
 from scripts.local.postgres import Postgres
@@ -108,3 +112,27 @@ def test_who_orders_one_does_not_wait_for_who_orders_many(postgres: Postgres) ->
     assert len(waits.light) == 20 and len(waits.heavy_first) == 3
     assert max(waits.light) == fairness.alone(crowd) < waits.heavy_last
     assert waits.most_at_once <= 4
+
+
+def test_a_kept_connection_that_ends_between_two_answers_is_opened_anew() -> None:
+    """As gunicorn's processes end theirs after 20,000 requests; in the middle of an answer it is a fault."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+    def serve(server: socket.socket, told: bytes) -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(1000)
+                connection.sendall(told)
+
+    for told, trouble in ((answer, None), (answer[:-1], "in the middle")):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            threading.Thread(target=serve, args=(server, told), daemon=True).start()
+            url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+            asked = load.request("GET", url, {})
+            with pytest.raises(CannotMeasure, match=trouble) if trouble else nullcontext():
+                found = load.drive(url, partial(bytes, asked), connections=2, seconds=0.2)
+                assert len(found.latencies) > 2
