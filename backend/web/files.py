@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 from flask import Response
@@ -54,18 +54,20 @@ def _jsonl(found: Pages) -> Iterator[str]:
 
 
 def _csv(columns: Sequence[str], found: Pages) -> Iterator[str]:
-    yield _lines([columns])
+    yield csv_lines([columns])
     for page in found:
-        yield _lines([[_cell(row[name]) for name in columns] for row in page])
+        yield csv_lines([[cell(row[name]) for name in columns] for row in page])
 
 
-def _lines(rows: list[Any]) -> str:
+def csv_lines(rows: Iterable[Iterable[Any]]) -> str:
+    """Return rows of cells as lines of CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows(rows)
     return text.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """Return a value as a spreadsheet can show it."""
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
     # A spreadsheet would run it.

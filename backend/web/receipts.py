@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -13,7 +11,7 @@ from backend.rpc.client import Caller
 from backend.rpc.receipts import export_credit_transactions, list_ledger_keys
 from backend.web.context import deps
 from backend.web.credit_schemas import LedgerKeyList
-from backend.web.files import FORMULA, Format
+from backend.web.files import Format, cell, csv_lines
 from backend.web.openapi import answers, blueprint
 
 Json = dict[str, Any]
@@ -51,7 +49,7 @@ def render(pages: Iterable[Json], format: Format) -> Iterator[str]:
     """Yield pages as text of one format; the column names first, the end record last."""
     line: Callable[[Json], str] = _csv_line if format == "csv" else _json_line
     if format == "csv":
-        yield _csv(COLUMNS)
+        yield csv_lines([COLUMNS])
     rows, page = 0, {}
     for page in pages:
         rows += len(page["data"])
@@ -82,17 +80,5 @@ def _json_line(record: Json) -> str:
 
 
 def _csv_line(record: Json) -> str:
-    return _csv([_cell(record.get(name)) for name in COLUMNS])
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, list):
-        return json.dumps(value, ensure_ascii=False)
-    # A spreadsheet would run it. The quote is taken off again by who checks the receipt.
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
-
-
-def _csv(cells: Iterable[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(cells)
-    return line.getvalue()
+    # Who checks the receipt takes the quote off again that cell() puts before a formula.
+    return csv_lines([[cell(record.get(name)) for name in COLUMNS]])
