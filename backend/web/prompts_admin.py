@@ -93,7 +93,7 @@ def preview(body: NewGeneration) -> dict[str, Any]:
 @bp.post("/changes/<change_id>/undo", responses=admin_answers(PromptChange, PromptNotFound, InvalidState))
 def undo(path: ChangePath, body: Because) -> dict[str, Any]:
     """Put prompts back to what they were before a change; 409 when one of them has changed since."""
-    return admin_undo_prompts(current_caller(), change_id=str(path.change_id), reason=body.reason, dry_run=body.dry_run)
+    return admin_undo_prompts(current_caller(), change_id=str(path.change_id), **body.model_dump())
 
 
 def _write(

@@ -37,13 +37,10 @@ def limits(path: RolePath) -> dict[str, Any]:
 @bp.put("/roles/<role>/limits", responses=admin_answers(RoleLimitsChange))
 def change_limits(path: RolePath, body: NewRoleLimits) -> dict[str, Any]:
     """Set how many credits a role may add or take away; what waits for approval is judged by the new ones."""
-    given = body.model_dump()
-    return admin_set_role_limits(current_caller(), role=path.role, **given)
+    return admin_set_role_limits(current_caller(), role=path.role, **body.model_dump())
 
 
 @bp.put("/users/<user_id>/role", responses=admin_answers(RoleChange, UserNotFound, LastOwner, UserSuspended))
 def change(path: UserPath, body: NewRole) -> dict[str, Any]:
     """Give somebody a role, or take it away; it counts at once, whatever a token claims."""
-    return admin_set_role(
-        current_caller(), user_id=str(path.user_id), role=body.role, reason=body.reason, dry_run=body.dry_run
-    )
+    return admin_set_role(current_caller(), user_id=str(path.user_id), **body.model_dump())

@@ -70,11 +70,8 @@ def restore(path: UserPath, body: Because) -> dict[str, Any]:
 @bp.put("/<user_id>/limits", responses=admin_answers(UserLimits, UserNotFound))
 def limit(path: UserPath, body: NewLimits) -> dict[str, Any]:
     """Give a user a number of slots of his own."""
-    given = body.model_dump()
-    return admin_limit_user(current_caller(), user_id=str(path.user_id), **given)
+    return admin_limit_user(current_caller(), user_id=str(path.user_id), **body.model_dump())
 
 
 def _suspend(path: UserPath, body: Because, *, suspended: bool) -> dict[str, Any]:
-    return admin_suspend_user(
-        current_caller(), user_id=str(path.user_id), suspended=suspended, reason=body.reason, dry_run=body.dry_run
-    )
+    return admin_suspend_user(current_caller(), user_id=str(path.user_id), suspended=suspended, **body.model_dump())
