@@ -128,7 +128,8 @@ class Queue:
 
     def _push(self, queue: str, job_id: str, function: str, *args: str | None, unique: bool) -> None:
         # A job that must be the only one is put by one script of RQ's. What comes before it, in a trip of its own, only
-        # lists the queue's name for RQ's own tools: once per process will do.
+        # lists the queue's name for RQ's own tools: once per process will do. RQ has no argument that leaves it out:
+        # it writes it into a pipeline that it is given, which is never sent, and runs the script at once all the same.
         skipped = self._redis.pipeline() if unique and queue in self._listed else None
         rq.Queue(queue, connection=self._redis).enqueue(
             function,
