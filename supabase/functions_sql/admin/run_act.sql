@@ -2,7 +2,7 @@
 -- Does private.act_<p_act>(p_subject_id, p_request) for whoever has this role, and writes it into the audit log in the same transaction.
 -- act_ returns {answer, before, after}, with outcome 'pending' when somebody else must approve it, or with repeated: true when all of it
 -- had been done before; that is not written again, and with made: true when `id` of the answer is of a row that it made: a dry run answers null
--- there. A refusal undoes the act and is written too, and so is a fault of ours: see refuse_act.
+-- there, and leaves change_id out. A refusal undoes the act and is written too, and so is a fault of ours: see refuse_act.
 -- A dry run really does it all and takes it back, so that it tells what would be; it leaves no row unless the role does not suffice.
 -- Refuses: unauthenticated 401 · forbidden 403 · what act_ refuses
 create or replace function private.run_act(
@@ -30,7 +30,7 @@ begin
     end if;
   exception
     when sqlstate 'DRY00' then
-      return case when v_done -> 'made' = 'true' then jsonb_set(v_answer, '{id}', 'null') else v_answer end;
+      return case when v_done -> 'made' = 'true' then jsonb_set(v_answer, '{id}', 'null') else v_answer - 'change_id' end;
     when sqlstate 'PT000' or sqlstate '22000' or sqlstate '23000' then -- whole classes: every refusal, bad data, broken constraints
       get stacked diagnostics v_state = returned_sqlstate, v_code = message_text, v_detail = pg_exception_detail,
         v_hint = pg_exception_hint;

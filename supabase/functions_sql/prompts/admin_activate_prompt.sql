@@ -40,8 +40,7 @@ security definer
 set search_path = ''
 as $$
   select private.run_act('admin', 'activate_prompt', 'prompt', p_key, jsonb_build_object('version', p_version, 'reason', p_reason,
-    'expected_version', p_expected_version), p_dry_run)
-    #- case when p_dry_run then '{change_id}' else '{}' end::text[];
+    'expected_version', p_expected_version), p_dry_run);
 $$;
 
 create or replace function public.admin_activate_prompt(

@@ -49,8 +49,7 @@ language sql
 security definer
 set search_path = ''
 as $$
-  select private.run_act('admin', 'undo_prompts', 'prompt_change', p_change_id::text, jsonb_build_object('reason', p_reason), p_dry_run)
-    #- case when p_dry_run then '{change_id}' else '{}' end::text[];
+  select private.run_act('admin', 'undo_prompts', 'prompt_change', p_change_id::text, jsonb_build_object('reason', p_reason), p_dry_run);
 $$;
 
 create or replace function public.admin_undo_prompts(p_change_id uuid, p_reason text, p_dry_run boolean default false)

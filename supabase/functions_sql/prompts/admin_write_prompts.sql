@@ -49,8 +49,7 @@ security definer
 set search_path = ''
 as $$
   select private.run_act('admin', 'write_prompts', 'prompts', null, jsonb_build_object('prompts', p_prompts, 'source', p_source,
-    'reason', p_reason, 'idempotency_key', p_idempotency_key), p_dry_run)
-    #- case when p_dry_run then '{change_id}' else '{}' end::text[];
+    'reason', p_reason, 'idempotency_key', p_idempotency_key), p_dry_run);
 $$;
 
 create or replace function public.admin_write_prompts(
