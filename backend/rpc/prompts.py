@@ -45,15 +45,26 @@ def admin_preview_prompt(
 
 
 def admin_write_prompts(
-    caller: Caller, *, prompts: list[Json], source: str, reason: str, idempotency_key: str, dry_run: bool = False
+    caller: Caller,
+    *,
+    prompts: list[Json],
+    source: str,
+    reason: str,
+    idempotency_key: str,
+    asked: Json | None = None,
+    dry_run: bool = False,
 ) -> Json:
-    """Create or change prompts, all or none, once per key; return the change."""
+    """Create or change prompts, all or none, once per key; return the change.
+
+    `asked` is what the prompts were found by, where the same request may find others when it is repeated.
+    """
     change: Json = caller.call(
         "admin_write_prompts",
         p_prompts=prompts,
         p_source=source,
         p_reason=reason,
         p_idempotency_key=idempotency_key,
+        p_asked=asked,
         p_dry_run=dry_run,
     )
     return change

@@ -20,15 +20,6 @@ bp = blueprint("prompt_tools", __name__, prefix="/api/v1/admin/prompts", tag="ad
 
 Json = dict[str, Any]
 Keyed = tuple[Json, dict[str, str]]
-NOTHING: Json = {
-    "change_id": None,
-    "undoes": None,
-    "created": 0,
-    "updated": 0,
-    "deleted": 0,
-    "unchanged": 0,
-    "prompts": [],
-}
 MEDIA = {"json": "application/json; charset=utf-8", "sql": "application/sql; charset=utf-8"}
 FILE = {media: {"schema": {"type": "string"}} for media in MEDIA.values()}
 FILES = {**admin_answers(Answer), 200: {"description": "All prompts, by category and position.", "content": FILE}}
@@ -51,13 +42,15 @@ def export(query: ExportQuery) -> Response:
 def import_document(header: SpendHeaders, query: ImportQuery) -> Keyed:
     """Create or change prompts as a document says, all or none; what is wrong with it is told by line and field."""
     text = prompt_documents.decode(request.get_data())
-    prompts = prompt_documents.parse(text, accept_changed=query.accept_changed)
-    kept: list[str] = []
+    sent = prompts = prompt_documents.parse(text, accept_changed=query.accept_changed)
+    asked: Json | None = None
     if query.mode == "create":
+        asked = {"mode": query.mode, "checksum": prompt_documents.checksum(sent)}
         there = {prompt["key"] for prompt in admin_list_prompts(current_caller())["prompts"]}
-        kept = [prompt["key"] for prompt in prompts if prompt["key"] in there]
-        prompts = [{**prompt, "expected_version": 0} for prompt in prompts if prompt["key"] not in there]
-    change = _write(header, query, "import", prompts)
+        prompts = [{**prompt, "expected_version": 0} for prompt in sent if prompt["key"] not in there]
+    change = _write(header, query, "import", prompts, asked)
+    written = {prompt["key"] for prompt in change["prompts"]}
+    kept = [prompt["key"] for prompt in sent if prompt["key"] not in written]
     return change | {"kept": kept}, {"Idempotency-Key": header.key}
 
 
@@ -71,21 +64,22 @@ def optimize(header: SpendHeaders, body: OptimizeRequest) -> Keyed:
         {"key": one["key"], "content": one["after"], "expected_version": versions[one["key"]]}
         for one in found["prompts"]
     ]
-    change = {} if body.dry_run else _write(header, body, "optimize", prompts)
+    asked = body.model_dump(include={"phrases", "min_prompts"})
+    change = {} if body.dry_run else _write(header, body, "optimize", prompts, asked)
     return found | {"dry_run": body.dry_run, "change_id": change.get("change_id")}, {"Idempotency-Key": header.key}
 
 
-def _write(header: SpendHeaders, asked: ImportQuery | OptimizeRequest, source: str, prompts: list[Json]) -> Json:
-    """Write prompts when there are some, and return what became of them."""
-    if not prompts:
-        return NOTHING | {"source": source, "dry_run": asked.dry_run}
+def _write(
+    header: SpendHeaders, given: ImportQuery | OptimizeRequest, source: str, prompts: list[Json], asked: Json | None
+) -> Json:
     return admin_write_prompts(
         current_caller(),
         prompts=prompts,
         source=source,
-        reason=asked.reason or "",
+        reason=given.reason or "",
         idempotency_key=header.key,
-        dry_run=asked.dry_run,
+        asked=asked,
+        dry_run=given.dry_run,
     )
 
 

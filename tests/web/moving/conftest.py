@@ -73,9 +73,10 @@ def send(admin: Person, text: str | bytes, *, key: str | None = None, **query: A
     return admin.ask("POST", f"{PROMPTS}/import?{asked}", data=text, headers=headers)
 
 
-def optimize(admin: Person, **body: Any) -> TestResponse:
+def optimize(admin: Person, *, key: str | None = None, **body: Any) -> TestResponse:
     """Look for what is repeated, or take it out."""
-    return admin.ask("POST", f"{PROMPTS}/optimize", json=body)
+    headers = {"Idempotency-Key": key or uuid.uuid4().hex}
+    return admin.ask("POST", f"{PROMPTS}/optimize", json=body, headers=headers)
 
 
 def undo(admin: Person, change: Json) -> TestResponse:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from backend.core.prompt_documents import checksum, document, parse, written
 from tests.prompts.repeating import PHRASES
@@ -18,6 +19,7 @@ from tests.web.test_adjustments import staff, trail
 from tests.web.test_errors import check_shape
 from tests.worker.world import World
 
+Json = dict[str, Any]
 NASTY = 'a "quoted" \\ slash\n\ttwo lines, $prompts$ \'; drop table x; -- ünïcödé 日本 🎨\u2028'
 
 
@@ -50,6 +52,30 @@ def test_43_prompts_are_rid_of_what_they_repeat_and_put_back(ada: Person) -> Non
     assert exported(ada)["prompts"] == before["prompts"]
     acts = [(row["act"], row["outcome"]) for row in trail(ada, limit=3)]
     assert acts == [("undo_prompts", "done"), ("write_prompts", "done"), ("write_prompts", "done")]
+
+
+def test_who_lost_the_answer_asks_again_and_learns_which_change_it_was(ada: Person) -> None:
+    """What was found by the request then is not found any more, and something else may be: the key decides."""
+
+    def create(prompts: list[Json], key: str) -> TestResponse:
+        return send(ada, written(document(prompts, source="test")), mode="create", key=key)
+
+    prompts = json.loads(shelf())["prompts"]
+    create(prompts[:1], "one")
+    done = create(prompts, "all").json
+    assert (done["created"], done["kept"]) == (42, [prompts[0]["key"]])
+    assert create(prompts, "all").json == done
+    check_shape(create(prompts[1:], "all"), 409, "idempotency_key_reused")
+
+    asked: Json = {"phrases": ["high quality"], "dry_run": False, "reason": "said once"}
+    first = optimize(ada, key="optimize", **asked).json
+    again = optimize(ada, key="optimize", **asked).json
+    assert (again["change_id"], again["prompts"]) == (first["change_id"], [])
+    create([one | {"key": f"more-{one['key']}"} for one in prompts[:3]], "more")
+    again = optimize(ada, key="optimize", **asked).json
+    assert (again["change_id"], len(again["prompts"])) == (first["change_id"], 3)
+    check_shape(optimize(ada, key="optimize", **asked | {"phrases": ["no blur"]}), 409, "idempotency_key_reused")
+    assert undo(ada, first).json["updated"] == len(first["prompts"])
 
 
 def test_to_apply_it_one_says_what_and_why(app: Flask, here: World, ada: Person) -> None:
