@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections.abc import Callable
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
+from scripts.local.postgres import SUPERUSER
 from tests.factories import Json, Sql
 from tests.sql.batching import batch, items, run, run_all, seen, sound
 from tests.sql.conftest import refused
@@ -40,6 +43,16 @@ BOOKS = {
       from credit_reservations r join wallets w on w.id = r.wallet_id
       where w.user_id = %s group by 1, 2, 3, 4 order by 1""",
 }
+# Items that are right, then items that are wrong, each in another way.
+PICTURE, SPEECH = {"model": "local/picture", "prompt": "a fox"}, {"model": "local/speech", "prompt": "x" * 900}
+KINDS: list[Json] = [
+    PICTURE, PICTURE | {"prompt": "two", "params": {"num_images": 2}}, SPEECH, SPEECH | {"prompt": "x" * 1100},
+    PICTURE | {"params": None, "presets": []},
+    7, {}, PICTURE | {"model": "no/such"}, PICTURE | {"prompt": "  "}, PICTURE | {"prompt": None},
+    SPEECH | {"prompt": " " * 900},
+    PICTURE | {"prompt": "x" * 2001}, PICTURE | {"params": {"num_images": 5}}, PICTURE | {"params": [1]},
+    PICTURE | {"presets": [1]}, SPEECH | {"prompt": "x" * 5001},
+]  # fmt: skip
 WATCHED = ("wallets", "credit_grants", "credit_reservations", "generations", "credit_transactions")
 
 
@@ -189,7 +202,7 @@ def test_a_wrong_item_is_named(sql: Sql, alice: uuid.UUID, wrong: Json, status: 
 def test_what_is_no_list_of_items_is_refused(sql: Sql, alice: uuid.UUID, wrong: Json) -> None:
     """1 to 500 objects."""
     with refused(422, "invalid_params") as told:
-        sql.as_user(alice, "create_batch", p_items=psycopg.types.json.Jsonb(wrong), p_idempotency_key="k")
+        sql.as_user(alice, "create_batch", p_items=Jsonb(wrong), p_idempotency_key="k")
     assert told["field"] in ("items", "items.0")
 
 
@@ -347,3 +360,48 @@ def test_a_file_of_somebody_else_is_refused(sql: Sql, alice: uuid.UUID) -> None:
     with refused(422, "invalid_params") as told:
         sql.as_user(alice, "create_batch", p_items=wished, p_idempotency_key="k")
     assert told["field"] == "items.0.params.image"
+
+
+def test_a_batch_calls_no_function_for_each_item(connect: Connect, database: str) -> None:
+    """A hundred items of two kinds call what four items call: what they agree in is checked and priced once."""
+    calls = []
+    for count in (2, 50):
+        alice = connect().new_user(credits=1000)
+        with psycopg.connect(database.replace("//postgres:", f"//{SUPERUSER}:")) as connection:
+            connection.execute("set track_functions = 'all'")
+            wished = items(count, num_images=1) + items(count, num_images=2)
+            Sql(connection).as_user(alice, "create_batch", p_items=wished, p_idempotency_key=str(count))
+            query = "select funcname, calls from pg_stat_xact_user_functions"
+            calls.append(dict(connection.execute(query).fetchall()))
+    assert calls[0] == calls[1]
+    assert (calls[0]["price_generation"], calls[0]["hold_items"]) == (2, 1)
+
+
+def test_the_first_wrong_item_is_refused_as_if_it_were_alone(sql: Sql) -> None:
+    """Whatever else is in the batch. Right ones cost in a batch what they cost alone, in any order."""
+    alice, dice, wrong = sql.new_user(credits=100_000), random.Random(7), 0
+    for _ in range(60):
+        wished = [dice.choice(KINDS if dice.random() < 0.2 else KINDS[:5]) for _ in range(dice.randint(2, 9))]
+        alone = [tried(sql, alice, [item]) for item in wished]
+        told = tried(sql, alice, wished)
+        first = next((n for n, one in enumerate(alone) if isinstance(one, str)), None)
+        if first is None:
+            assert told == [credits for one in alone for credits in one]
+        else:
+            wrong += 1
+            assert told == alone[first].replace("items.0", f"items.{first}").replace('"index": 0', f'"index": {first}')
+    assert 20 < wrong < 50, "both were tried"
+
+
+def tried(sql: Sql, user: uuid.UUID, wished: list[Json]) -> list[int] | str:
+    """The credits of each item, or the whole refusal; nothing stays."""
+    with sql.connection.transaction(force_rollback=True):
+        try:
+            made = sql.as_user(user, "create_batch", p_items=Jsonb(wished), p_idempotency_key=uuid.uuid4().hex)
+        except psycopg.Error as error:
+            diagnostic = error.diag
+            return (
+                f"{error.sqlstate} {diagnostic.message_primary} {diagnostic.message_detail} {diagnostic.message_hint}"
+            )
+        query = "select credits_reserved from generations where batch_id = %s order by batch_index"
+        return [row[0] for row in sql.connection.execute(query, [made["id"]]).fetchall()]

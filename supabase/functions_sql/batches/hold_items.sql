@@ -1,6 +1,7 @@
 -- hold_items(w, b, p_items, p_credits) -> void      called by: create_batch, retry_batch
 -- A hold and a waiting generation for each item, with one statement per table and one update of the wallet. w is locked and current.
--- The lots are taken once for all; each hold remembers its own part of them, in burn order.
+-- The lots are taken once for all; each hold remembers its own part of them, in burn order. Nothing joins items with items: a plan that PostgreSQL
+-- keeps knows no numbers, and would go through all of them for each.
 -- Refuses, first match wins: user_suspended 403 · insufficient_credits 402
 create or replace function private.hold_items(w public.wallets, b public.batches, p_items jsonb, p_credits bigint[])
 returns void
@@ -16,38 +17,42 @@ begin
   perform private.check_not_suspended(w.user_id);
   perform private.check_available(w, v_total);
   v_lots := private.take_lots(w.id, v_total);
-  with item as materialized (
-    select gen_random_uuid() as id, gen_random_uuid() as reservation_id, coalesce((i.item -> 'index')::integer, i.n::integer - 1) as place,
-      i.item ->> 'prompt' as prompt, coalesce(nullif(i.item -> 'params', 'null'), '{}') as params,
-      private.choose_presets(m, i.item ->> 'prompt', coalesce(nullif(i.item -> 'params', 'null'), '{}'), i.item -> 'presets') as presets,
-      m.id as model_id, m.late_settle, m.max_attempts, m.price_version, v_now + make_interval(secs => m.hold_seconds) as expires_at,
-      c.credits, sum(c.credits) over (order by i.n) as upto
-    from jsonb_array_elements(p_items) with ordinality i (item, n)
-      join unnest(p_credits) with ordinality c (credits, n) on c.n = i.n
-      join public.models m on m.id = i.item ->> 'model'
-  ), lot as (
-    select l.lot -> 'grant_id' as grant_id, (l.lot -> 'amount')::bigint as amount, sum((l.lot -> 'amount')::bigint) over (order by l.n) as upto
+  with model as materialized (
+    select m.id, m.late_settle, m.max_attempts, m.price_version, v_now + make_interval(secs => m.hold_seconds) as expires_at,
+      exists (select from private.system_prompts p where p.active and p.always and m.kind = any (p.kinds)) as has_presets
+    from public.models m
+  ), lot as materialized (
+    select l.lot -> 'grant_id' as grant_id, (l.lot -> 'amount')::bigint as amount,
+      (sum((l.lot -> 'amount')::bigint) over (order by l.n))::bigint as upto
     from jsonb_array_elements(v_lots) with ordinality l (lot, n)
-  ), part as (
-    select i.id, jsonb_agg(jsonb_build_object('grant_id', l.grant_id,
-      'amount', least(l.upto, i.upto) - greatest(l.upto - l.amount, i.upto - i.credits)) order by l.upto) as lots
-    from item i join lot l on l.upto > i.upto - i.credits and l.upto - l.amount < i.upto
-    group by i.id
+  ), item as materialized (
+    select gen_random_uuid() as id, gen_random_uuid() as reservation_id, coalesce((i.item -> 'index')::integer, i.n::integer - 1) as place,
+      i.item ->> 'model' as model_id, i.item ->> 'prompt' as prompt, coalesce(nullif(i.item -> 'params', 'null'), '{}') as params,
+      i.item -> 'presets' as presets, i.credits, (sum(i.credits) over (order by i.n))::bigint as upto
+    from rows from (jsonb_array_elements(p_items), unnest(p_credits)) with ordinality i (item, credits, n)
+    where i.credits is not null -- a part of the items may be all that is afforded
   ), held as (
     insert into public.credit_reservations (
       id, wallet_id, amount, lots, late_settle, expires_at, reference, idempotency_key, request_digest, created_at)
-    select i.reservation_id, w.id, i.credits, p.lots, i.late_settle, i.expires_at, 'generation:' || i.id, 'batch-item:' || i.id,
-      b.request_digest, v_now
-    from item i join part p on p.id = i.id
+    select i.reservation_id, w.id, i.credits, (
+        select jsonb_agg(jsonb_build_object('grant_id', l.grant_id,
+          'amount', least(l.upto, i.upto) - greatest(l.upto - l.amount, i.upto - i.credits)) order by l.upto)
+        from lot l where l.upto > i.upto - i.credits and l.upto - l.amount < i.upto),
+      m.late_settle, m.expires_at, 'generation:' || i.id, 'batch-item:' || i.id, b.request_digest, v_now
+    from item i join model m on m.id = i.model_id
   ), made as (
     insert into public.generations (
       id, user_id, model_id, prompt, params, max_attempts, dispatch_at, reservation_id, credits_reserved, price_version,
       batch_id, batch_index, batch_round, presets, created_at)
-    select i.id, b.user_id, i.model_id, i.prompt, i.params, i.max_attempts, 'infinity', i.reservation_id, i.credits, i.price_version,
-      b.id, i.place, b.rounds, i.presets, v_now
-    from item i
+    select i.id, b.user_id, i.model_id, i.prompt, i.params, m.max_attempts, 'infinity', i.reservation_id, i.credits, m.price_version,
+      b.id, i.place, b.rounds,
+      -- Called only where there is something to choose.
+      case when m.has_presets or jsonb_typeof(i.presets) = 'array' then (
+        select private.choose_presets(x, i.prompt, i.params, i.presets) from public.models x where x.id = i.model_id) end,
+      v_now
+    from item i join model m on m.id = i.model_id
   )
-  select min(i.expires_at) into v_tidy_after from item i;
+  select min(m.expires_at) into v_tidy_after from model m where m.id in (select i.model_id from item i);
   perform private.move_wallet(w.id, 0, v_total, v_tidy_after);
 end
 $$;
