@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import httpx
-import redis
-from redis import ConnectionPool
+from redis import Redis
 
 from backend.clients.hook import Hook
 from backend.clients.mail import Mailer
@@ -17,6 +16,7 @@ from backend.clients.storage import Storage
 from backend.clients.stripe import Stripe
 from backend.config import Settings
 from backend.control import Control
+from backend.counters import Counters
 from backend.queue import Queue
 from backend.queue import connect as connect_redis
 from backend.rpc.client import Rpc, connect
@@ -56,14 +56,14 @@ class Deps:
         return self._once("probe", lambda: Rpc(self.settings, connect(self.settings, seconds=2)))
 
     @property
-    def redis(self) -> redis.Redis:
+    def redis(self) -> Redis:
         """Return the connection to Redis; short time-outs, since the queue is only a hint."""
         return self._once("redis", lambda: connect_redis(self.settings.redis_url))
 
     @property
-    def counters(self) -> ConnectionPool:
-        """Return the connections for counting requests: impatient, as every request waits for them."""
-        return self._once("counters", lambda: connect_redis(self.settings.redis_url, seconds=0.25).connection_pool)
+    def counters(self) -> Counters:
+        """Return the counters of requests: impatient, as every request waits for them."""
+        return self._once("counters", lambda: Counters(connect_redis(self.settings.redis_url, seconds=0.25)))
 
     @property
     def queue(self) -> Queue:

@@ -1,16 +1,13 @@
-"""How often somebody may ask: counted in Redis, or in this process while Redis is away."""
+"""How often somebody may ask."""
 
 from __future__ import annotations
 
-import time
-from functools import cached_property
+import math
 from ipaddress import IPv6Network, ip_address
-from typing import Any, cast
+from typing import NamedTuple, cast
 
 from flask import Flask, Response, current_app, g, request
-from flask_limiter import Limiter, RateLimitExceeded
-from limits.errors import StorageError
-from limits.storage import RedisStorage
+from limits import RateLimitItem, parse_many
 
 from backend.deps import Deps
 from backend.errors import RateLimited
@@ -22,99 +19,70 @@ HEADERS = {
 }
 
 
-COUNT = """
-local counted = redis.call('incrby', KEYS[1], ARGV[2])
-local left = redis.call('ttl', KEYS[1])
-if left < 0 then
-  redis.call('expire', KEYS[1], ARGV[1])
-  left = tonumber(ARGV[1])
-end
-return {counted, left}
-"""
+class Window(NamedTuple):
+    """What was counted against one limit, this request included, and the seconds until that is forgotten."""
 
+    limit: RateLimitItem
+    counted: int
+    left: float
 
-class Counters(RedisStorage):
-    """Counters in Redis that take one command: what the headers tell comes along with the count."""
-
-    STORAGE_SCHEME = ["counters"]  # noqa: RUF012  # the base class has it so
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count, and remember the figures for the rest of the request."""
-        counted, left = self._count([self.prefixed_key(key)], [expiry, amount])
-        g.setdefault("counted", {})[key] = (int(counted), time.time() + left)
-        return int(counted)
-
-    @cached_property
-    def _count(self) -> Any:
-        return self.storage.register_script(COUNT)
-
-    def get(self, key: str) -> int:
-        """Return how often was counted."""
-        counted: int = g.counted[key][0] if key in g.get("counted", {}) else super().get(key)
-        return counted
-
-    def get_expiry(self, key: str) -> float:
-        """Return when the window ends."""
-        ends: float = g.counted[key][1] if key in g.get("counted", {}) else super().get_expiry(key)
-        return ends
+    @property
+    def seconds(self) -> int:
+        """Whole seconds after which the limit is there again."""
+        return max(1, math.ceil(self.left))
 
 
 class Limits:
-    """Counts every request: by user once the token is verified, by address before that."""
+    """Counts every request: by user once the token is verified, by address before that.
+
+    In fixed windows, so that Retry-After is a promise: after it the whole limit is there again.
+    """
 
     def __init__(self, deps: Deps) -> None:
         settings = deps.settings
-        # Fixed windows, so that Retry-After is a promise: after it the whole limit is there again.
-        self._limiter = limiter = Limiter(
-            _address,
-            strategy="fixed-window",
-            storage_uri="counters://",  # names the kind only, the pool knows the address
-            storage_options={"connection_pool": deps.counters, "wrap_exceptions": True},  # type: ignore[dict-item]
-            in_memory_fallback_enabled=True,
-            swallow_errors=True,
-            key_prefix="scrip",
-            request_identifier=lambda: request.endpoint or "nowhere",
+        self._public, self._default, self._write = (
+            parse_many(text)
+            for text in (settings.rate_limit_public, settings.rate_limit_default, settings.rate_limit_write)
         )
-        self._by_address = limiter.shared_limit(settings.rate_limit_public, "address")(_address_counted)
-        self._by_user = limiter.shared_limit(settings.rate_limit_default, "user", key_func=_user)(_user_counted)
-        self._by_route = limiter.limit(settings.rate_limit_write, key_func=_user, per_method=True)(_route_counted)
+        self._counters = deps.counters
 
     def init_app(self, app: Flask) -> None:
         """Count what leads nowhere, and tell everybody how much is left."""
         app.extensions["limits"] = self
         app.before_request(_count_lost)
-        app.after_request(self._tell)
-        self._limiter.init_app(app)
+        app.after_request(_tell)
 
     def count(self) -> None:
         """Count this request; RateLimited when there were too many."""
-        try:
-            if "user" not in g:
-                self._by_address()
-                return
-            self._by_user()
-            if request.method not in ("GET", "HEAD"):
-                self._by_route()
-        except RateLimitExceeded as error:
-            raise RateLimited(retry_after=self._seconds(), limit=str(error.limit.limit)) from error
+        limits = self._limits()
+        counted = self._counters.count({name: limit.get_expiry() for name, limit in limits.items()})
+        windows = [Window(limit, *figures) for limit, figures in zip(limits.values(), counted, strict=True)]
+        spent = [window for window in windows if window.counted > window.limit.amount]
+        # Of several limits the answer tells of the one that somebody meets first, or waits for longest.
+        if spent:
+            g.window = max(spent, key=lambda window: window.left)
+            raise RateLimited(retry_after=g.window.seconds, limit=str(g.window.limit))
+        g.window = min(windows, key=lambda window: window.limit.amount - window.counted)
 
-    def _seconds(self) -> int:
-        """Return how long it is until the window ends."""
-        current = self._limiter.current_limit
-        try:
-            return max(1, current.reset_at - int(time.time())) if current else 1
-        except StorageError:
-            return 1
+    def _limits(self) -> dict[str, RateLimitItem]:
+        """Return the limits that this request falls under, by the names of their counters."""
+        if "user" not in g:
+            address = _address()
+            return {limit.key_for("scrip", "address", address): limit for limit in self._public}
+        user = g.user.id
+        limits = {limit.key_for("scrip", "user", user): limit for limit in self._default}
+        if request.method not in ("GET", "HEAD"):
+            route = f"{request.endpoint}:{request.method}"
+            limits |= {limit.key_for("scrip", route, user): limit for limit in self._write}
+        return limits
 
-    def _tell(self, response: Response) -> Response:
-        current = self._limiter.current_limit
-        if current:
-            try:
-                figures = (current.limit.amount, current.remaining, self._seconds())
-            except StorageError:
-                return response  # Redis went away in between
-            response.headers.update(zip(HEADERS, map(str, figures), strict=True))
-        return response
+
+def _tell(response: Response) -> Response:
+    window: Window | None = g.get("window")
+    if window:
+        figures = (window.limit.amount, max(0, window.limit.amount - window.counted), window.seconds)
+        response.headers.update(zip(HEADERS, map(str, figures), strict=True))
+    return response
 
 
 def count() -> None:
@@ -128,10 +96,6 @@ def _count_lost() -> None:
         count()
 
 
-def _user() -> str:
-    return cast(str, g.user.id)
-
-
 def _address() -> str:
     """Return whom an address belongs to: IPv6 is handed out by the /64, and some proxies add a port."""
     given = request.remote_addr or ""
@@ -142,9 +106,3 @@ def _address() -> str:
             continue
         return str(found if found.version == 4 else IPv6Network((int(found), 64), strict=False))
     return "unknown"
-
-
-# Flask-Limiter counts calls of decorated functions, which tells them apart by name.
-def _address_counted() -> None: ...
-def _user_counted() -> None: ...
-def _route_counted() -> None: ...

@@ -143,6 +143,20 @@ def test_processes_count_together(redis_url: str) -> None:
         assert 0 < client.ttl(keys[0]) <= 60
 
 
+def test_a_write_is_counted_by_one_command(keyserver: KeyServer, whoami: Whoami, redis_url: str) -> None:
+    """Of the user and of the route, with the end of both windows; the answer tells of the limit that is met first."""
+    client = whoami(REDIS_URL=redis_url, RATE_LIMIT_DEFAULT="50/hour;9/minute", RATE_LIMIT_WRITE="3/minute")
+    token = f"Bearer {keyserver.token()}"
+    assert statuses(client, QUOTE, method="POST", times=1, Authorization=token) == [422]
+    with redis.Redis.from_url(redis_url, decode_responses=True) as valkey:
+        before = valkey.info("commandstats")["cmdstat_evalsha"]["calls"]
+        answer = client.post(QUOTE, headers={"Authorization": token})
+        assert valkey.info("commandstats")["cmdstat_evalsha"]["calls"] == before + 1
+        left = sorted(valkey.ttl(key) for key in valkey.scan_iter("*"))
+        assert (len(left), left[1] <= 60 < left[2]) == (3, True)
+    assert (answer.headers["RateLimit-Limit"], answer.headers["RateLimit-Remaining"]) == ("3", "1")
+
+
 def test_redis_may_die_and_come_back() -> None:
     """Limits go on in the process meanwhile, and return to Redis by themselves."""
     with Valkey() as valkey:
