@@ -45,9 +45,10 @@ begin
   from private.payment_refunds x where x.payment_id = p.id and x.status = 'requested';
   v_amount := case
     when v_credits is null then coalesce(v_amount_cents, p.charged_cents - v_reversed)
-    else private.cents_of_credits(p.credits, p.charged_cents, private.reversed_credits(p.credits, p.charged_cents, v_reversed) + v_credits) - v_reversed
+    when v_credits between 1 and p.credits then
+      private.cents_of_credits(p.credits, p.charged_cents, private.reversed_credits(p.credits, p.charged_cents, v_reversed) + v_credits) - v_reversed
   end;
-  if v_amount is null or v_amount not between 1 and p.charged_cents - v_reversed or v_credits <= 0 then
+  if v_amount is null or v_amount not between 1 and p.charged_cents - v_reversed then
     raise exception using errcode = 'PT400', message = 'invalid_amount',
       detail = jsonb_build_object('amount_cents', v_amount, 'refundable_cents', p.charged_cents - v_reversed)::text,
       hint = format('At most %s of the smallest unit of %s can still be refunded.', p.charged_cents - v_reversed, upper(p.currency));

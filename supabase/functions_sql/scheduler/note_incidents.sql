@@ -13,7 +13,7 @@ as $$
 declare
   v_now timestamptz := private.clock();
 begin
-  if (jsonb_typeof(p_conditions) = 'array' and p_channels is not null and p_patience_seconds >= 0) is not true then
+  if (jsonb_typeof(p_conditions) = 'array' and p_channels is not null and p_patience_seconds between 0 and 1000000000) is not true then
     raise exception using errcode = 'PT422', message = 'invalid_params', detail = '{"field": "conditions"}',
       hint = 'Send what is wrong as a list, the channels, and the patience in seconds.';
   end if;

@@ -13,8 +13,8 @@ as $$
 declare
   v_started timestamptz;
 begin
-  if (p_started_seconds_ago >= 0 and p_took_seconds between 0 and p_started_seconds_ago and p_runs > 0
-      and p_failures between 0 and p_runs and p_failures_in_a_row >= 0) is not true then
+  if (p_started_seconds_ago between 0 and 1000000000 and p_took_seconds between 0 and p_started_seconds_ago
+      and p_runs between 1 and 1000000000 and p_failures between 0 and p_runs and p_failures_in_a_row >= 0) is not true then
     raise exception using errcode = 'PT422', message = 'invalid_params', detail = '{"field": "runs"}',
       hint = 'Say how long ago the run began, how long it took, and how many there were.';
   end if;

@@ -13,14 +13,16 @@ as $$
 declare
   v_to date := coalesce(p_to, (private.clock() at time zone 'utc')::date);
   v_from date := coalesce(p_from, v_to - 29);
-  v_first date := date_trunc('month', v_from::timestamp + interval '1 month - 1 day')::date; -- whole months begin
-  v_after date := greatest(v_first, date_trunc('month', (v_to + 1)::timestamp)::date); -- and end before
+  v_first date; -- whole months begin
+  v_after date; -- and end before
   v_users jsonb;
   v_models jsonb;
 begin
   perform private.require_role('support');
   perform private.check_statistics_range(v_from, v_to, 400);
   perform private.check_page_limit(p_limit);
+  v_first := date_trunc('month', v_from::timestamp + interval '1 month - 1 day')::date;
+  v_after := greatest(v_first, date_trunc('month', (v_to + 1)::timestamp)::date);
   with fact as (
     select w.wallet_id, w.uses, w.credits from private.active_wallets w where w.period = 'month' and w.start >= v_first and w.start < v_after
     union all

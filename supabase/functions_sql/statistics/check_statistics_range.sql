@@ -1,4 +1,4 @@
--- check_statistics_range(p_from, p_to, p_days) -> void      called by: admin_get_statistics, admin_get_top, admin_get_cohorts
+-- check_statistics_range(p_from, p_to, p_days) -> void      called by: admin_get_statistics, admin_get_top, admin_get_cohorts, recount_generations
 -- Refuses: invalid_params 422
 create or replace function private.check_statistics_range(p_from date, p_to date, p_days integer)
 returns void
@@ -15,7 +15,7 @@ declare
 begin
   if v_field is not null then
     raise exception using errcode = 'PT422', message = 'invalid_params', detail = jsonb_build_object('field', v_field)::text,
-      hint = format('from is a day up to and including to, and at most %s days are told at once.', p_days);
+      hint = format('from is a day up to and including to, and it is at most %s days at once.', p_days);
   end if;
 end
 $$;

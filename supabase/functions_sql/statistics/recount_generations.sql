@@ -11,10 +11,7 @@ declare
   c private.statistics_cursor;
   v_counted bigint;
 begin
-  if (p_to - p_from between 0 and 365) is not true then
-    raise exception using errcode = 'PT422', message = 'invalid_params', detail = '{"field": "from"}',
-      hint = 'Name the first and the last day, at most 366 days.';
-  end if;
+  perform private.check_statistics_range(p_from, p_to, 366);
   select * into strict c from private.statistics_cursor for update;
   delete from private.daily_generations d where d.day between p_from and p_to;
   select r.counted into v_counted
