@@ -90,6 +90,36 @@ def test_two_owners_who_remove_each_other_at_once(connect: Connect) -> None:
         assert count(results, "PT409 last_owner") + count(results, "PT403 forbidden") == 1
 
 
+BAN = "update auth.users set banned_until = private.clock() + interval '1 hour' where id = %s"
+
+
+def test_an_owner_who_is_banned_does_not_count(sql: Sql) -> None:
+    """Supabase Auth bans, by its own operation: who is left must be able to act, by role change, deletion and ban."""
+    olga, otto = staff(sql, "owner"), staff(sql, "owner")
+    sql.connection.execute(BAN, [otto])
+    with refused(409, "last_owner"):
+        set_role(sql, olga, olga, None)
+    for statement in ("delete from auth.users where id = %s", BAN):
+        with pytest.raises(psycopg.Error, match="last_owner"), sql.connection.transaction():
+            sql.connection.execute(statement, [olga])  # type: ignore[arg-type]
+    sql.move_time(3601)
+    assert set_role(sql, olga, olga, None)["previous"] == "owner"
+    with pytest.raises(psycopg.Error, match="last_owner"), sql.connection.transaction():
+        sql.connection.execute(BAN, [otto])
+    sql.connection.execute(BAN, [sql.new_user()])
+
+
+def test_one_owner_is_banned_and_the_other_removed_at_once(connect: Connect) -> None:
+    """One of both is refused, each time."""
+    sql = connect()
+    for _ in range(5):
+        a, b = staff(sql, "owner"), staff(sql, "owner")
+        sql.connection.execute("delete from private.user_roles where user_id not in (%s, %s)", [a, b])
+        ban = lambda s: s.connection.execute(BAN, [a])  # noqa: B023, E731
+        results = at_once(connect, [ban, lambda s: set_role(s, b, b, None)])  # noqa: B023
+        assert count(results, "PT409 last_owner") == 1
+
+
 def test_a_role_must_be_one_and_its_user_too(sql: Sql) -> None:
     """422 naming the field, 404, and a reason."""
     olga, alice = staff(sql, "owner"), sql.new_user()

@@ -52,7 +52,7 @@ def test_what_was_asked_by_somebody_who_is_no_admin_any_more_is_not_approved(sql
 @pytest.mark.parametrize("role", ["support", "admin", "owner"])
 def test_who_is_banned_may_nothing_although_his_token_lives(sql: Sql, role: str) -> None:
     """Banned in Supabase's dashboard, which knows nothing of roles; each attempt is written down."""
-    eve, alice = staff(sql, role), sql.new_user()
+    eve, alice, _ = staff(sql, role), sql.new_user(), staff(sql, "owner")
     sql.connection.execute("update auth.users set banned_until = now() + interval '1 day' where id = %s", [eve])
     with refused(403, "user_suspended"):
         sql.as_user(eve, "admin_check_role", p_role="support")
