@@ -13,6 +13,7 @@ from tests.sql.conftest import refused
 from tests.sql.prompting import prompt, write
 from tests.sql.staff import log, staff
 from tests.sql.test_adjustments import adjust
+from tests.sql.test_races import Connect, at_once, count
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,16 @@ def test_a_stranger_can_not_fill_the_log(sql: Sql) -> None:
         write(sql, mallory, *(prompt(f"p{number}", "x" * 4000) for number in range(200)))
     request = log(sql)[-1]["request"]
     assert request["bytes"] > 800_000 and len(json.dumps(request)) < 2000, "a megabyte would stay there for ever"
+
+
+def test_attempts_at_once_of_somebody_without_a_role_are_written_down_once(connect: Connect) -> None:
+    """The look for the last one waits for the one that is just being written."""
+    sql = connect()
+    alice, bob = sql.new_user(), sql.new_user()
+    tries = [lambda s, who=who: s.as_user(who, "admin_check_role", p_role="support") for who in [alice, bob] * 8]
+    results = at_once(connect, tries, connections=8)
+    assert count(results, "PT403 forbidden") == 16
+    assert sorted(row["actor"] for row in log(sql)) == sorted(f"user:{who}" for who in (alice, bob))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ begin
   if octet_length(v_request::text) > 10000 then
     v_request := jsonb_build_object('bytes', octet_length(v_request::text), 'begins', left(v_request::text, 1000));
   end if;
+  if v_role is null then -- his attempts wait for each other, and for nobody else's
+    perform pg_advisory_xact_lock(hashtextextended('private.refuse_act ' || v_actor, 0));
+  end if;
   if v_role is not null or not exists (
     select from private.audit_log a
     where a.actor = v_actor and a.act = p_act and a.outcome = 'refused' and a.created_at > private.clock() - interval '1 hour') then
