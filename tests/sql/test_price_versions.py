@@ -61,6 +61,20 @@ def test_nobody_changes_the_history_of_prices(sql: Sql, statement: str) -> None:
         sql.connection.execute(statement.encode())
 
 
+@pytest.mark.parametrize(
+    "statement", ["delete from public.models where id = %s", "update public.models set id = 'x' where id = %s"]
+)
+def test_a_model_is_neither_deleted_nor_renamed(sql: Sql, statement: str) -> None:
+    """Used or not: generations name it, and no foreign key says so (decision 0020)."""
+    sql.connection.execute(
+        "insert into public.models (id, provider, kind, title, base_credits, max_credits)"
+        " values ('new', 'local', 'image', 'N', 1, 1)"
+    )
+    for model in ("local/picture", "new"):
+        with pytest.raises(psycopg.errors.ForeignKeyViolation), sql.connection.transaction():
+            sql.connection.execute(statement.encode(), [model])
+
+
 def test_a_quote_tells_the_version(sql: Sql) -> None:
     """So that a client can see that a price has changed."""
     alice = sql.new_user()

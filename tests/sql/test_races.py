@@ -243,6 +243,22 @@ def test_spends_of_different_users_do_not_wait_for_each_other(connect: Connect) 
     assert sql.balance(alice) == sql.balance(bob) == (5, 0, 5)
 
 
+def test_a_generation_locks_no_row_that_others_need(connect: Connect) -> None:
+    """A lock that many share is a MultiXact for each generation, written to a row at which all of them meet."""
+    sql = connect()
+    alice = sql.new_user(credits=50)
+    shared = "models", "model_prices", "feature_flags", "private.settings", "private.system_prompts"
+
+    def locks(table: str) -> list[tuple[str, str]]:
+        return sql.connection.execute(f"select ctid::text, xmax::text from {table} order by 1".encode()).fetchall()
+
+    before = {table: locks(table) for table in (*shared, "auth.users")}
+    with sql.connection.transaction():
+        sql.generate(alice)
+        batch(sql, alice, 3)
+        assert [table for table in before if locks(table) != before[table]] == ["auth.users"], "the user's own"
+
+
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_a_connection_that_drops_in_the_middle_leaves_nothing(connect: Connect, database: str, steps: int) -> None:
     """Regression: H2, H18: a transaction that never commits never was, and what was committed before it stands."""
