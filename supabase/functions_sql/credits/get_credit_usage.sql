@@ -47,11 +47,13 @@ $$;
 create or replace function public.get_credit_usage(
   p_from timestamptz default null, p_to timestamptz default null, p_by text default 'day')
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-  select private.get_credit_usage(p_from, p_to, p_by);
+begin
+  return private.get_credit_usage(p_from, p_to, p_by);
+end
 $$;
 
 revoke all on function private.get_credit_usage(timestamptz, timestamptz, text), public.get_credit_usage(timestamptz, timestamptz, text)
