@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -36,10 +36,17 @@ class Postgres:
 
     The folder given holds `cluster/` (PostgreSQL's own files), `password` (of every role that may log in) and
     `postgres.log`. `durable=False` trades safety against a power cut for speed, which is what tests want.
+    `settings` are PostgreSQL's own, on top of ours.
     """
 
     def __init__(
-        self, data_dir: Path | None = None, *, bin_dir: Path | None = None, port: int = 0, durable: bool = False
+        self,
+        data_dir: Path | None = None,
+        *,
+        bin_dir: Path | None = None,
+        port: int = 0,
+        durable: bool = False,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.account = unprivileged_account()
         self.temporary = data_dir is None
@@ -49,6 +56,7 @@ class Postgres:
         self.port = port
         self.fixed_port = port != 0
         self.durable = durable
+        self.settings = dict(settings or {})
         self.password = ""
         self._child: Child | None = None
 
@@ -193,6 +201,7 @@ class Postgres:
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        settings |= self.settings
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._child = start(
             [str(self.bin_dir / "postgres"), "-D", str(self.cluster), *options],

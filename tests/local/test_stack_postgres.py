@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from scripts.local import binaries
-from scripts.local.postgres import Postgres, find_all_bin_dirs
+from scripts.local.postgres import SUPERUSER, Postgres, find_all_bin_dirs
 
 
 @pytest.fixture(scope="module", params=(15, 16, 17, 18))
@@ -115,3 +115,13 @@ def test_a_wrong_pg_bindir_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: o
     monkeypatch.setenv("PG_BINDIR", str(tmp_path))
     with pytest.raises(binaries.PostgresMissing, match=f"PG_BINDIR is {tmp_path}"):
         binaries.find_bin_dir()
+
+
+def test_settings_of_postgresql_can_be_given() -> None:
+    """As a measurement does that needs memory for many rows; they come last."""
+    with (
+        Postgres(settings={"work_mem": "7MB", "fsync": "on"}) as server,
+        psycopg.connect(server.url(user=SUPERUSER)) as connection,
+    ):
+        found = connection.execute("select current_setting('work_mem'), current_setting('fsync')").fetchone()
+    assert found == ("7MB", "on")

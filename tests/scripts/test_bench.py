@@ -48,10 +48,12 @@ def test_the_floor_books_what_it_is_told(postgres: Postgres) -> None:
 def test_a_loaded_history_is_sound(postgres: Postgres) -> None:
     """Chain, sums and lots are those that operations would have left; else its figures would be of another system."""
     ground = empty(postgres, "bench_history")
-    history.load(ground, 300)
+    history.load(ground, 300, lambda line: None)
     with psycopg.connect(ground.url()) as connection:
         sql = Sql(connection)
         assert sql.one("select count(*) from credit_transactions") == 300
+        assert sql.one("select count(*) from pg_index where not (indisready and indisvalid)") == 0
+        connection.execute("set enable_seqscan = off")  # so that the checks below go by the indexes
         assert connection.execute("select * from public.verify_ledger(null)").fetchall() == []
         assert sql.one("select count(*) from wallets where balance <> 1000000 - 99 * 4") == 0
         assert sql.as_service("reconcile_books") == {"difference": 0, "found": 0}
