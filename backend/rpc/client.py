@@ -28,9 +28,20 @@ _LACKING = ("PGRST202", "42501")
 _GATEWAY_DOWN = {502, 503, 504, *range(520, 531)}
 
 
+class _NoCookies(httpx.Cookies):
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Keep none."""
+
+
+class _Client(httpx.Client):
+    """A client that keeps no cookies: what one user was answered is not for the next one, and looking takes time."""
+
+    cookies = _NoCookies()  # type: ignore[override]  # a property of the base class
+
+
 def connect(settings: Settings, *, seconds: float = 10) -> httpx.Client:
     """Return the HTTP client that one process shares; HTTP/1.1, since a shared HTTP/2 client drops requests."""
-    return httpx.Client(
+    return _Client(
         http2=False,
         verify=TRUSTED,
         timeout=httpx.Timeout(seconds, connect=min(seconds, 3), pool=min(seconds, 5)),
