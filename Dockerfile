@@ -3,7 +3,7 @@
 #   docker run --rm --env-file .env -p 127.0.0.1:8000:8000 scrip web
 FROM python:3.13-slim-trixie AS packages
 RUN python -m venv /opt/venv
-COPY requirements.txt .
+COPY constraints.txt requirements.txt ./
 RUN /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
 
 FROM python:3.13-slim-trixie
@@ -15,7 +15,7 @@ WORKDIR /app
 # .dockerignore lets in nothing but what runs: no tests, no embedded stack, no .env. Files belong to root, so that a
 # process that was broken into cannot change them.
 COPY --from=packages /opt/venv /opt/venv
-COPY entrypoint.sh gunicorn.conf.py wsgi.py requirements.txt ./
+COPY entrypoint.sh gunicorn.conf.py wsgi.py constraints.txt requirements.txt ./
 COPY backend backend
 COPY scripts scripts
 COPY supabase supabase

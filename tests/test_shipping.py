@@ -24,7 +24,6 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from packaging.requirements import Requirement
 from redis import Redis
 from rq import Worker
 
@@ -34,6 +33,7 @@ from scripts import health
 from scripts.local.postgres import Postgres
 from scripts.migrations.files import load_migrations
 from tests.patience import LONG, eventually
+from tests.requirements import needed, plain
 from tests.web.test_outages import closed_port
 
 ROOT = Path(__file__).parent.parent
@@ -152,33 +152,13 @@ def test_what_must_not_leave_this_machine_is_ignored(path: str) -> None:
 def test_the_image_has_what_runs_and_nothing_else(image: Path) -> None:
     """The parts by name; the newest migration is what /ready compares with."""
     assert {path.name for path in image.iterdir()} == {"backend", "scripts", "supabase"} | {
-        *("entrypoint.sh", "gunicorn.conf.py", "wsgi.py", "requirements.txt")
+        *("entrypoint.sh", "gunicorn.conf.py", "wsgi.py", "constraints.txt", "requirements.txt")
     }
     assert not (image / "scripts" / "local" / "supabase").exists()
     assert not (image / "scripts" / "local" / "__main__.py").exists()
     assert not list(image.rglob("*.pyc"))
     shipped, ours = (load_migrations(folder / "supabase") for folder in (image, ROOT))
     assert [(one.version, one.text) for one in shipped] == [(one.version, one.text) for one in ours] != []
-
-
-def runtime_packages() -> set[str]:
-    """Return the names of requirements.txt and of all that they need, as installed here."""
-    lines = (line.split("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines())
-    todo, found = [(Requirement(line), "") for line in lines if line], set()
-    while todo:
-        requirement, extra = todo.pop()
-        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
-        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
-            continue
-        if (name, frozenset(requirement.extras)) in found:
-            continue
-        found.add((name, frozenset(requirement.extras)))
-        try:
-            needs = metadata.requires(name) or []
-        except metadata.PackageNotFoundError:
-            continue
-        todo += [(Requirement(line), each) for line in needs for each in ("", *requirement.extras)]
-    return {name for name, _ in found}
 
 
 IMPORTS = """
@@ -200,9 +180,9 @@ RUN += ("scripts.migrate", "scripts.doctor", "scripts.verify_receipt", "scripts.
 
 def development_modules() -> set[str]:
     """Return the top-level modules that only packages outside requirements.txt bring."""
-    shipped = runtime_packages()
+    shipped = needed("requirements.txt")
     found = metadata.packages_distributions().items()
-    return {top for top, names in found if not {re.sub(r"[-_.]+", "-", name).lower() for name in names} & shipped}
+    return {top for top, names in found if not set(map(plain, names)) & shipped}
 
 
 def imported(image: Path, *modules: str) -> subprocess.CompletedProcess[str]:

@@ -22,7 +22,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "scrip-ready"
 MARK = VENV / "scrip-unfinished"
-REQUIREMENTS = ("requirements.txt", "requirements-sentry.txt", "requirements-dev.txt")
+REQUIREMENTS = ("constraints.txt", "requirements.txt", "requirements-sentry.txt", "requirements-dev.txt")
 UV = "uv>=0.13,<1"
 LOG = ROOT / ".local" / "setup.log"
 
