@@ -97,6 +97,18 @@ def test_the_receipt_is_a_file_that_checks(
     assert "1000" not in answer.text.replace(str(report.wallet_id), "")
 
 
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+def test_an_older_receipt_is_part_of_each_later_one(alice: Person, world: World, format: str) -> None:
+    """All but its end, letter by letter: so a checkpoint that is left out shows beside a receipt that was kept."""
+    world.sql.grant(alice.id, 1)
+    Checkpoints().sign(world.variant(LEDGER_SIGNING_KEY="a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s="))
+    *old, end = alice.get(f"{EXPORT}?format={format}").text.splitlines()
+    world.sql.grant(alice.id, 2)
+    new = alice.get(f"{EXPORT}?format={format}").text.splitlines()
+    assert sum("checkpoint" in line for line in old) == 1
+    assert new[: len(old)] == old and end not in new
+
+
 def test_csv_is_what_comes_without_asking(alice: Person) -> None:
     """Something that people can open; other formats are refused."""
     rows = list(csv.DictReader(io.StringIO(alice.get(EXPORT).text)))
