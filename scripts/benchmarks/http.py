@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import sys
 import time
 import uuid
@@ -16,9 +15,11 @@ from statistics import median
 
 from backend.config import load_settings
 from backend.web.tokens import Tokens
+from scripts.benchmarks import postgrest
 from scripts.benchmarks.figures import Figure, Target, missing, paired
 from scripts.benchmarks.ground import CannotMeasure
 from scripts.benchmarks.load import Load, MakeRequest, drive, request
+from scripts.benchmarks.postgrest import PostgREST
 from scripts.benchmarks.stage import Stage, can_look_at_processes, cpu_seconds, family
 from scripts.local import environment
 from scripts.local.places import ROOT
@@ -27,6 +28,7 @@ from scripts.local.processes import free_port, start
 GROUP = "http"
 PROMPT = {"model": "local/picture", "prompt": "a fox in the snow", "params": {"num_images": 1}}
 RPC_PROMPT = {"p_model_id": PROMPT["model"], "p_prompt": PROMPT["prompt"], "p_params": PROMPT["params"]}
+READS = {"GET /credits/balance": "get_credit_balance", "GET /generations": "list_generations"}
 READ, WRITE = Target(1.0), Target(1.5)
 
 
@@ -56,6 +58,7 @@ SMOKE = Effort(rounds=1, seconds=0.3, connections=(2,))
 
 def measure(stage: Stage, effort: Effort) -> list[Figure]:
     """Every figure of the web process."""
+    own = postgrest.given()
     stage.halt("worker", "scheduler", "fal")
     figures = []
     with hello_world(stage) as (hello, pid):
@@ -66,7 +69,7 @@ def measure(stage: Stage, effort: Effort) -> list[Figure]:
         name = "GET /hello of an empty Flask, 8 connections"
         figures.append(Figure(GROUP, name, median(load.rate for load in loads), "per s", also=_told(loads)))
     for route in routes(stage):
-        figures += _route(stage, route, effort)
+        figures += _route(stage, route, effort, own)
         figures.append(_cpu(stage, route, effort, base))
     return [*figures, *verification(stage)]
 
@@ -109,9 +112,11 @@ def routes(stage: Stage) -> list[Route]:
     ]
 
 
-def _route(stage: Stage, route: Route, effort: Effort) -> Iterator[Figure]:
+def _route(stage: Stage, route: Route, effort: Effort, own: PostgREST | None) -> Iterator[Figure]:
     """Requests a second and waiting, in turns with the same call without us."""
-    gateway, make_straight = _gateway(stage, route)
+    gateway, make_straight, floor_name = stage.supabase_url, route.straight, "the RPC alone"
+    if own and route.name in READS:
+        gateway, make_straight, floor_name = own.url, own.call(READS[route.name]), "the RPC at POSTGREST_URL"
     for connections in effort.connections:
         name = f"{route.name}, {connections} connection{'s' * (connections > 1)}"
         stage.say(name)
@@ -125,17 +130,7 @@ def _route(stage: Stage, route: Route, effort: Effort) -> Iterator[Figure]:
             yield missing(GROUP, name, str(why))
             continue
         rounds = [(one.rate, other.rate) for one, other in zip(ours, others, strict=True)]
-        yield paired(GROUP, name, "per s", rounds, "the RPC alone", also=_told(ours))
-
-
-def _gateway(stage: Stage, route: Route) -> tuple[str, MakeRequest]:
-    """Where the same call goes without us: to the stand-in, reads to POSTGREST_URL when somebody has one."""
-    own, token = os.environ.get("POSTGREST_URL", "").rstrip("/"), os.environ.get("POSTGREST_TOKEN", "")
-    operation = {"GET /credits/balance": "get_credit_balance", "GET /generations": "list_generations"}.get(route.name)
-    if not (own and token and operation):
-        return stage.supabase_url, route.straight
-    headers = {"Authorization": f"Bearer {token}", "apikey": os.environ.get("POSTGREST_APIKEY", token)}
-    return own, lambda: request("POST", f"{own}/rpc/{operation}", headers, b"{}")
+        yield paired(GROUP, name, "per s", rounds, floor_name, also=_told(ours))
 
 
 def _cpu(stage: Stage, route: Route, effort: Effort, base: float) -> Figure:

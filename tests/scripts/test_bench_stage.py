@@ -43,10 +43,47 @@ def test_jobs_are_timed_and_commands_counted(stage: Stage) -> None:
     assert all(figure.floor is not None for figure in figures if "stack" not in figure.name)
 
 
+@pytest.fixture
+def own(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A PostgREST that somebody brings: here the stand-in's own address, as a user of it."""
+    monkeypatch.setenv("POSTGREST_URL", f"{stage.supabase_url}/rest/v1/")
+    monkeypatch.setenv("POSTGREST_TOKEN", stage.tokens[0])
+    monkeypatch.setenv("POSTGREST_APIKEY", stage.keys.publishable_key)
+    return monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("POSTGREST_URL", "http://127.0.0.1:1", "does not answer: .*refused"),
+        ("POSTGREST_URL", "http://[::1", "must be like"),
+        ("POSTGREST_URL", "https://scrip.supabase.co/rest/v1", "must be like http://host:port"),
+        ("POSTGREST_URL", "http://127.0.0.1:{port}/elsewhere", "404"),
+        ("POSTGREST_TOKEN", "", "needs POSTGREST_TOKEN"),
+        ("POSTGREST_TOKEN", "no.such.token", "rejects POSTGREST_TOKEN or POSTGREST_APIKEY: 401"),
+        ("POSTGREST_APIKEY", "sb_publishable_of_another", "rejects POSTGREST_TOKEN or POSTGREST_APIKEY: 401"),
+    ],
+)
+def test_a_postgrest_that_cannot_be_used_is_told_apart(
+    stage: Stage, own: pytest.MonkeyPatch, name: str, value: str, why: str
+) -> None:
+    """Before anything is measured, by the variable that has to be mended."""
+    own.setenv(name, value.format(port=stage.supabase_url.rpartition(":")[2]))
+    with pytest.raises(CannotMeasure, match=why):
+        http.measure(stage, http.SMOKE)
+
+
 @linux
-def test_routes_are_measured_beside_the_rpc_alone(stage: Stage) -> None:
-    """And what our layer computes beside an empty Flask."""
-    found = measured(http.measure(stage, http.SMOKE))
+def test_routes_are_measured_beside_the_rpc_alone(stage: Stage, own: pytest.MonkeyPatch) -> None:
+    """Reads beside that of POSTGREST_URL where there is one. And what our layer computes beside an empty Flask."""
+    figures = http.measure(stage, http.SMOKE)
+    beside = {figure.name: figure.floor_name for figure in figures if figure.floor_name}
+    assert beside == {
+        "POST /generations, 2 connections": "the RPC alone",
+        "GET /credits/balance, 2 connections": "the RPC at POSTGREST_URL",
+        "GET /generations, 2 connections": "the RPC at POSTGREST_URL",
+    }
+    found = measured(figures)
     assert found["GET /credits/balance, 2 connections"] > 0
     assert found["CPU of our layer per POST /generations"] > 0
     with pytest.raises(CannotMeasure, match="401"):
