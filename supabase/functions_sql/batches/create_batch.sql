@@ -37,8 +37,10 @@ begin
   end if;
   perform private.require_flag('batches'), private.require_flag('generations');
   -- Only a retry says which place an item has.
-  p_items := (select jsonb_agg(case jsonb_typeof(e.item) when 'object' then e.item - 'index' else e.item end order by e.n)
-              from jsonb_array_elements(p_items) with ordinality e (item, n));
+  if jsonb_path_exists(p_items, '$[*].index') then
+    p_items := (select jsonb_agg(case jsonb_typeof(e.item) when 'object' then e.item - 'index' else e.item end order by e.n)
+                from jsonb_array_elements(p_items) with ordinality e (item, n));
+  end if;
   v_credits := private.price_items(p_items, v_user_id);
   v_afforded := v_size;
   if v_partial then
@@ -52,8 +54,7 @@ begin
      from generate_series(v_afforded, v_size - 1) n),
     p_idempotency_key, v_digest, private.clock())
   returning * into b;
-  perform private.hold_items(w, b, p_items, v_credits[:v_afforded]);
-  perform private.promote_waiting(v_user_id, private.clock() + interval '15 seconds');
+  perform private.hold_items(w, b, p_items, v_credits[:v_afforded], private.clock() + interval '15 seconds');
   return private.batch_json(b);
 end
 $$;

@@ -17,7 +17,7 @@ begin
   if p_before is not null then
     v_from := (private.find_batch(p_before, v_user_id)).created_at;
   end if;
-  select coalesce(jsonb_agg(private.batch_summary(x) order by x.created_at desc, x.id desc), '[]') into v_rows
+  select coalesce(jsonb_agg(private.batch_json(x, p_limit => null) order by x.created_at desc, x.id desc), '[]') into v_rows
   from (
     select * from public.batches b
     where b.user_id = v_user_id

@@ -28,8 +28,7 @@ begin
     if v_items is not null then
       perform private.require_flag('batches'), private.require_flag('generations');
       update public.batches x set rounds = x.rounds + 1 where x.id = b.id returning * into b;
-      perform private.hold_items(w, b, v_items, private.price_items(v_items, v_user_id));
-      perform private.promote_waiting(v_user_id, private.clock());
+      perform private.hold_items(w, b, v_items, private.price_items(v_items, v_user_id), private.clock());
     end if;
   end if;
   return private.batch_json(private.find_batch(b.id, v_user_id));
