@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import random
-import sys
 
 import structlog
 from redis.exceptions import RedisError
 
-from backend.config import ConfigError, Settings, load_settings
-from backend.logs import configure_logging
+from backend.config import Settings
 from backend.queue import connect
 from backend.worker import jobs
 from backend.worker.horses import Worker
 from backend.worker.outage import Outage
+from backend.worker.starting import start
 from backend.worker.stopping import StopSignal
 
 log = structlog.get_logger(__name__)
@@ -21,18 +20,12 @@ log = structlog.get_logger(__name__)
 LONGEST_PAUSE = 10.0
 
 
-def main() -> int:
+def main() -> None:
     """Work until told to stop, whatever happens to Redis meanwhile."""
-    try:
-        settings = load_settings()
-    except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    configure_logging(settings)
+    settings = start()
     jobs.deps()  # imports everything before the first fork; connects nothing
     work(settings)
     log.info("worker_stopped")
-    return 0
 
 
 def work(settings: Settings) -> None:
@@ -60,4 +53,4 @@ def _session(settings: Settings, outage: Outage) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

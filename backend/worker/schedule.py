@@ -7,13 +7,12 @@ job ran last stands in private.scheduled_jobs: whoever begins to lead goes on fr
 from __future__ import annotations
 
 import random
-import sys
 import time
 
 import structlog
 from redis.exceptions import RedisError
 
-from backend.config import ConfigError, Settings, load_settings
+from backend.config import Settings
 from backend.core import (
     alerts,
     charges,
@@ -29,7 +28,6 @@ from backend.core import (
 from backend.core.checkpoints import Checkpoints
 from backend.deps import Deps, build_deps
 from backend.errors import AppError
-from backend.logs import configure_logging
 from backend.queue import connect
 from backend.rpc import credits as rpc_credits
 from backend.rpc import gifts as rpc_gifts
@@ -37,6 +35,7 @@ from backend.rpc import metrics as rpc_metrics
 from backend.rpc.scheduler import plan_scheduled_jobs
 from backend.worker.leader import LeaderLock
 from backend.worker.outage import Outage
+from backend.worker.starting import start
 from backend.worker.stopping import StopSignal
 from backend.worker.timetable import Periodic
 
@@ -166,21 +165,15 @@ class Scheduler:
         return min(self._look_seconds, max(0.0, min(job.due_at for job in self._jobs) - time.monotonic()))
 
 
-def main() -> int:
+def main() -> None:
     """Keep time until told to stop."""
-    try:
-        settings = load_settings()
-    except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    configure_logging(settings)
+    settings = start()
     signal = StopSignal()
     signal.listen()
     log.info("scheduler_started", flag_overrides=settings.flag_overrides)
     Scheduler(settings, signal).run()
     log.info("scheduler_stopped")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -23,7 +23,8 @@ workers = []
 for _ in range(int(sys.argv[1])):
     pid = os.fork()
     if pid == 0:
-        os._exit(main())
+        main()
+        os._exit(0)
     workers.append(pid)
 print("\\nworkers", *workers, flush=True)
 sys.exit(sum(os.waitpid(pid, 0)[1] != 0 for pid in workers))
