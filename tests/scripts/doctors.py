@@ -22,9 +22,9 @@ from scripts.local.supabase.keys import make_keys
 from scripts.local.valkey import Valkey
 from tests.worker.fal import KEYS as FAL_KEYS
 from tests.worker.fal import running_fal
+from tests.worker.world import ORIGIN as ORIGIN
 from tests.worker.world import Supabase, World, eventually
 
-ORIGIN = "http://127.0.0.1:3000"
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
@@ -111,12 +111,7 @@ def sound_clinic(postgres: Postgres, template: str, folder: Path) -> Iterator[Cl
     with Valkey() as valkey, running_fal() as fal:
         supabase = Supabase(postgres.url("clinic"), folder / "storage", keys)
         environ = {
-            "APP_ENV": "local",
-            "SUPABASE_URL": supabase.url,
-            "SUPABASE_PUBLISHABLE_KEY": keys.publishable_key,
-            "SUPABASE_SECRET_KEY": keys.secret_key,
-            "REDIS_URL": valkey.url,
-            "SITE_URL": ORIGIN,
+            **supabase.environ(valkey.url),
             "CORS_ORIGINS": ORIGIN,
             "SCHEDULE_ALERT_SECONDS": "3600",  # so that no incident of a test ends before it was looked at
             **fal.environ,

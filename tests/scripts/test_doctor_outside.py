@@ -33,15 +33,7 @@ def world(
     folder, keys = tmp_path_factory.mktemp("outside"), make_keys()
     postgres.clone(template, "outside")
     supabase = Supabase(postgres.url("outside"), folder, keys)
-    environ = {
-        "APP_ENV": "local",
-        "SUPABASE_URL": supabase.url,
-        "SUPABASE_PUBLISHABLE_KEY": keys.publishable_key,
-        "SUPABASE_SECRET_KEY": keys.secret_key,
-        "REDIS_URL": valkey.url,
-        "SITE_URL": ORIGIN,
-        "CORS_ORIGINS": ORIGIN,
-    }
+    environ = supabase.environ(valkey.url) | {"CORS_ORIGINS": ORIGIN}
     yield World(postgres.url("outside"), postgres.url("postgres", SUPERUSER), environ, keys, supabase, folder)
     supabase.stop()
 

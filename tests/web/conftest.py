@@ -88,16 +88,11 @@ def surround(name: str, postgres: Postgres, template: str, valkey: Valkey, folde
         connection.execute((ROOT / "supabase" / "seed.sql").read_bytes())
     supabase = Supabase(postgres.url(name), folder / "storage", keys)
     environ = {
-        "APP_ENV": "local",
+        **supabase.environ(valkey.url),
         "TESTING_MODE": "1",
-        "SUPABASE_URL": supabase.url,
-        "SUPABASE_PUBLISHABLE_KEY": keys.publishable_key,
-        "SUPABASE_SECRET_KEY": keys.secret_key,
-        "REDIS_URL": valkey.url,
         "RATE_LIMIT_DEFAULT": PLENTY,
         "RATE_LIMIT_WRITE": PLENTY,
         "RATE_LIMIT_PUBLIC": PLENTY,
-        "SITE_URL": "http://127.0.0.1:3000",
     }
     yield World(postgres.url(name), postgres.url("postgres", SUPERUSER), environ, keys, supabase, folder)
     supabase.stop()

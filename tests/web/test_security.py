@@ -59,7 +59,7 @@ def test_the_page_allows_no_script_but_its_own(client: FlaskClient) -> None:
 def test_swagger_ui_works_under_its_policy(tmp_path: Path) -> None:
     """A real browser shows every operation and complains about nothing."""
     server = make_server("127.0.0.1", 0, create_app(settings_for(NOWHERE)), threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--enable-logging=stderr"]
     url = f"http://127.0.0.1:{server.server_port}/docs"
     try:

@@ -27,12 +27,7 @@ def whole_world(
         connection.execute(SCRIPTED_MODELS)
     supabase = Supabase(postgres.url(name), folder / "storage", keys)
     environ = {
-        "APP_ENV": "local",
-        "SUPABASE_URL": supabase.url,
-        "SUPABASE_PUBLISHABLE_KEY": keys.publishable_key,
-        "SUPABASE_SECRET_KEY": keys.secret_key,
-        "REDIS_URL": valkey.url,
-        "SITE_URL": "http://127.0.0.1:3000",
+        **supabase.environ(valkey.url),
         "WORKER_LEASE_SECONDS": "4",
         "WORKER_HEARTBEAT_SECONDS": "0.3",
         "WORKER_GRACE_SECONDS": "5",

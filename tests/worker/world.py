@@ -33,6 +33,7 @@ from tests.patience import LONG
 from tests.patience import eventually as eventually
 
 ROOT = Path(__file__).parents[2]
+ORIGIN = "http://127.0.0.1:3000"
 Json = dict[str, Any]
 
 
@@ -56,6 +57,7 @@ class Supabase:
     """The local Supabase in a thread, with a switch that makes paths answer as a gateway whose service is down."""
 
     def __init__(self, database_url: str, storage_dir: Path, keys: Keys) -> None:
+        self.keys = keys
         self.down: tuple[str, ...] = ()
         self.calls: list[str] = []
         self.loses: Callable[[str], object] = lambda path: False  # whether a call is not to arrive
@@ -63,7 +65,18 @@ class Supabase:
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._app = create_app(Settings(database_url=database_url, storage_dir=storage_dir, keys=keys, url=self.url))
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def environ(self, redis_url: str) -> dict[str, str]:
+        """Return the variables that a process of ours needs, with this Supabase and a Redis."""
+        return {
+            "APP_ENV": "local",
+            "SUPABASE_URL": self.url,
+            "SUPABASE_PUBLISHABLE_KEY": self.keys.publishable_key,
+            "SUPABASE_SECRET_KEY": self.keys.secret_key,
+            "REDIS_URL": redis_url,
+            "SITE_URL": ORIGIN,
+        }
 
     @contextmanager
     def outage(self, *prefixes: str) -> Iterator[None]:
