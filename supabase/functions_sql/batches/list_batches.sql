@@ -7,6 +7,7 @@ language plpgsql
 stable
 security definer
 set search_path = ''
+set plan_cache_mode = 'force_generic_plan' -- what is cheaper for so many items costs more to plan each time
 as $$
 declare
   v_user_id uuid := private.require_user();
