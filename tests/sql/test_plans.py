@@ -37,6 +37,10 @@ select %(user)s, 'local/picture', 'old', '{{}}', 'succeeded', 3, r.id, 5, r.crea
   from credit_reservations r where r.status = 'confirmed';
 update private.metric_cursor set ledger_id = (select max(id) from credit_transactions);
 """
+ACTIVE = """
+insert into private.active_wallets (period, start, wallet_id, uses, credits)
+select 'day', current_date - n / 100, gen_random_uuid(), 1, 1 from generate_series(1, %s) n
+"""
 # So many wait, or run on a lease that is over; statistics were taken before there was one, as in any sudden rush.
 CROWD = """
 with made as (
@@ -103,15 +107,15 @@ def old(postgres: Postgres, template: str) -> Iterator[Old]:
     postgres.drop("plans")
 
 
-def cost(old: Old, act: Callable[[Old], Json]) -> tuple[int, int]:
-    """How many rows of the books an operation reads: by scanning whole tables, and in all."""
-    connection = old.sql.connection
+def cost(old: Old, act: Callable[[Old], Json], *others: str) -> tuple[int, int]:
+    """How many rows of the books or other tables an operation reads: by scanning whole tables, and in all."""
+    connection, tables = old.sql.connection, list(others or BOOKS)
     with connection.transaction(force_rollback=True):
         act(old)  # plans are made on the first call
     with connection.transaction(force_rollback=True):
-        before = connection.execute(COUNT, [list(BOOKS)]).fetchall()[0]
+        before = connection.execute(COUNT, [tables]).fetchall()[0]
         act(old)
-        after = connection.execute(COUNT, [list(BOOKS)]).fetchall()[0]
+        after = connection.execute(COUNT, [tables]).fetchall()[0]
     return int(after[0] - before[0]), int(after[1] - before[1])
 
 
@@ -200,6 +204,27 @@ def test_a_sweep_reads_no_more_generations_than_it_may_end(old: Old) -> None:
     with old.sql.connection.transaction(force_rollback=True):
         crowd(old, 1000, "running")
         assert entries(old, "generations_running", "sweep_generations", p_limit=5) <= 5
+
+
+def test_statistics_look_up_wallets_that_they_counted(old: Old) -> None:
+    """Active wallets are kept for years: a plan made while there were few does not read them all when they are many."""
+
+    def roll_up(old: Old) -> Json:
+        return old.sql.as_service("roll_up_statistics", p_limit=5000)
+
+    def chart(old: Old) -> int:
+        return old.sql.one("select count(*) from private.statistics_active(current_date - 5, current_date, 'day')")
+
+    connection = old.sql.connection
+    with connection.transaction(force_rollback=True):
+        connection.execute(ACTIVE.encode(), [1])
+        connection.execute(b"analyze private.active_wallets")
+        connection.execute(b"set local plan_cache_mode = force_generic_plan")  # as from the sixth call on
+        with connection.transaction(force_rollback=True):
+            roll_up(old)
+        connection.execute(ACTIVE.encode(), [CLOSED])
+        assert cost(old, roll_up, "active_wallets")[0] < CLOSED
+        assert cost(old, chart, "active_wallets")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ BROKEN = {
         "where false and g.finished_at <",
     ),
     "refunds counted again with each step": ("payment_facts", "(-1, b.status", "(0, b.status"),
-    "users counted with each portion": ("roll_up_credits", "where not exists (", "where true or not exists ("),
+    "users counted with each portion": ("roll_up_credits", "from kept k intersect", "from kept k union"),
     "rows not yet rolled up left out": (
         "ledger_facts",
         "order by y.id limit p_limit",

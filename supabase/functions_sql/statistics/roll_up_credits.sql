@@ -17,17 +17,16 @@ begin
   ), active as materialized (
     select p.period, date_trunc(p.period, f.day::timestamp)::date as start, f.wallet_id, count(*) as uses, -sum(f.credits) as credits
     from fact f cross join (values ('day'), ('month')) p (period) where f.kind = 'usage' group by 1, 2, 3
-  ), fresh as (
-    insert into private.active_counts as n (period, start, wallets)
-    select a.period, a.start, count(*) from active a
-    where not exists (
-      select from private.active_wallets w where w.period = a.period and w.start = a.start and w.wallet_id = a.wallet_id)
-    group by 1, 2
-    on conflict (period, start) do update set wallets = n.wallets + excluded.wallets
   ), kept as (
     insert into private.active_wallets as w (period, start, wallet_id, uses, credits)
     select a.period, a.start, a.wallet_id, a.uses, a.credits from active a
     on conflict (period, start, wallet_id) do update set uses = w.uses + excluded.uses, credits = w.credits + excluded.credits
+    returning w.period, w.start, w.wallet_id, w.uses
+  ), fresh as ( -- who has no more uses than were added now is new; nobody is looked for among all wallets of all years
+    insert into private.active_counts as n (period, start, wallets)
+    select x.period, x.start, count(*)
+    from (select k.* from kept k intersect select a.period, a.start, a.wallet_id, a.uses from active a) x group by 1, 2
+    on conflict (period, start) do update set wallets = n.wallets + excluded.wallets
   )
   select count(*), range_agg(int8range(f.id, f.id, '[]')) into counted, v_ids from fact f;
   uncounted := p_uncounted - coalesce(v_ids, '{}');
