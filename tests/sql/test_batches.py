@@ -47,10 +47,12 @@ BOOKS = {
 PICTURE, SPEECH = {"model": "local/picture", "prompt": "a fox"}, {"model": "local/speech", "prompt": "x" * 900}
 KINDS: list[Json] = [
     PICTURE, PICTURE | {"prompt": "two", "params": {"num_images": 2}}, SPEECH, SPEECH | {"prompt": "x" * 1100},
-    PICTURE | {"params": None, "presets": []},
+    PICTURE | {"params": None, "presets": []}, PICTURE | {"params": {"seed": 7}},
+    PICTURE | {"params": {"seed": "x" * 9}},
     7, {}, PICTURE | {"model": "no/such"}, PICTURE | {"prompt": "  "}, PICTURE | {"prompt": None},
     SPEECH | {"prompt": " " * 900},
     PICTURE | {"prompt": "x" * 2001}, PICTURE | {"params": {"num_images": 5}}, PICTURE | {"params": [1]},
+    PICTURE | {"params": {"seed": "x" * 16384}},
     PICTURE | {"presets": [1]}, SPEECH | {"prompt": "x" * 5001},
 ]  # fmt: skip
 WATCHED = ("wallets", "credit_grants", "credit_reservations", "generations", "credit_transactions")
@@ -185,6 +187,7 @@ def test_a_partial_batch_starts_what_the_wallet_affords(sql: Sql, alice: uuid.UU
         ({"model": "no/such"}, 404, "model_not_found", "items.2.model"),
         ({"params": {"num_images": 9}}, 422, "invalid_params", "items.2.params.num_images"),
         ({"params": [1]}, 422, "invalid_params", "items.2.params"),
+        ({"params": {"seed": "x" * 16384}}, 422, "invalid_params", "items.2.params"),
     ],
 )
 def test_a_wrong_item_is_named(sql: Sql, alice: uuid.UUID, wrong: Json, status: int, code: str, field: str) -> None:
@@ -383,7 +386,7 @@ def test_a_batch_calls_no_function_for_each_item(connect: Connect, database: str
         alice = connect().new_user(credits=1000)
         with psycopg.connect(database.replace("//postgres:", f"//{SUPERUSER}:")) as connection:
             connection.execute("set track_functions = 'all'")
-            wished = items(count, num_images=1) + items(count, num_images=2)
+            wished = [items(1, num_images=kind, seed=seed)[0] for kind in (1, 2) for seed in range(count)]
             Sql(connection).as_user(alice, "create_batch", p_items=wished, p_idempotency_key=str(count))
             query = "select funcname, calls from pg_stat_xact_user_functions"
             calls.append(dict(connection.execute(query).fetchall()))
@@ -395,7 +398,7 @@ def test_the_first_wrong_item_is_refused_as_if_it_were_alone(sql: Sql) -> None:
     """Whatever else is in the batch. Right ones cost in a batch what they cost alone, in any order."""
     alice, dice, wrong = sql.new_user(credits=100_000), random.Random(7), 0
     for _ in range(60):
-        wished = [dice.choice(KINDS if dice.random() < 0.2 else KINDS[:5]) for _ in range(dice.randint(2, 9))]
+        wished = [dice.choice(KINDS if dice.random() < 0.2 else KINDS[:7]) for _ in range(dice.randint(2, 9))]
         alone = [tried(sql, alice, [item]) for item in wished]
         told = tried(sql, alice, wished)
         first = next((n for n, one in enumerate(alone) if isinstance(one, str)), None)

@@ -1,6 +1,6 @@
 -- price_items(p_items, p_user_id) -> bigint[]      called by: create_batch, retry_batch
 -- The credits of each item [{model, prompt, params, presets?, index?}], after the checks of create_generation. Items that are alike in all that
--- these look at are checked and priced as one, the first of them: it is the first one that is wrong, too.
+-- these look at (a seed is nothing that they look at) are checked and priced as one, the first of them: it is the first one that is wrong, too.
 -- A refusal names the item and the field: items.17.prompt.
 -- Refuses, for the first item that is wrong: model_not_found 404 · invalid_params 422
 create or replace function private.price_items(p_items jsonb, p_user_id uuid)
@@ -24,7 +24,9 @@ begin
   for v_first, v_alike in
     select min(i.n), array_agg(i.n)
     from jsonb_array_elements(p_items) with ordinality i (item, n) left join public.models x on x.id = i.item ->> 'model'
-    group by jsonb_typeof(i.item), i.item ->> 'model', i.item -> 'params', i.item -> 'presets',
+    group by jsonb_typeof(i.item), i.item ->> 'model', i.item -> 'presets',
+      case jsonb_typeof(i.item -> 'params') when 'object' then (i.item -> 'params') - 'seed' else i.item -> 'params' end,
+      octet_length(i.item ->> 'params') > 16384, -- the bound of price_generation
       btrim(i.item ->> 'prompt') <> '' and char_length(i.item ->> 'prompt') <= x.max_prompt_chars,
       case when x.unit = 'thousand_characters' then char_length(i.item ->> 'prompt') end
     order by 1
