@@ -21,7 +21,10 @@ from tests.sql.batching import items, sound
 from tests.worker.world import User, World
 
 Json = dict[str, Any]
-DUE = "update public.generations set dispatch_at = private.clock() where batch_id = %s and dispatch_at < 'infinity'"
+# One time for all, as after a start: the order of the line is not that in which rows happen to be found.
+DUE = """
+update public.generations set dispatch_at = (select private.clock()) where batch_id = %s and dispatch_at < 'infinity'
+"""
 
 
 def start(world: World, user: User, count: int, *, deps: Deps | None = None, **params: Any) -> Json:
