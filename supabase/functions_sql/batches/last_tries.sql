@@ -1,4 +1,4 @@
--- last_tries(p_batch_id) -> generations      called by: batch_json, retry_batch, request_batch_archive, list_batch_outputs
+-- last_tries(p_batch_id) -> generations      called by: retry_batch, request_batch_archive, list_batch_outputs
 -- The generation that counts of each item: the last one.
 create or replace function private.last_tries(p_batch_id uuid)
 returns setof public.generations
