@@ -324,6 +324,7 @@ def test_files_stay_when_only_the_answer_to_the_settle_was_lost(
             raise ConnectionAbortedError
 
     monkeypatch.setattr(world.supabase, "after", lose)
+    monkeypatch.setattr(world.deps.rpc._http, "timeout", 2)  # the answer is waited for so long, not for 10 seconds
     generation_id = world.start(world.new_user(), "scripted/model")
     world.run(generation_id)
     row = world.row(generation_id)
