@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from flask_openapi.blueprint import APIBlueprint
@@ -73,11 +74,19 @@ def create(name: str) -> OpenAPI:
         static_folder=None,
     )
     app.openapi_version = VERSION
+    app.components_schemas |= _answers()
+    return app
+
+
+@cache
+def _answers() -> dict[str, Schema]:
+    """Return the shapes of all answers by name; worked out once, since tests make an application each."""
+    shapes: dict[str, Schema] = {}
     for model in Answer.__subclasses__():
         schema = get_model_schema(model, mode="serialization")
-        app.components_schemas |= {name: Schema(**part) for name, part in schema.pop("$defs", {}).items()}
-        app.components_schemas[model.__name__] = Schema(**schema)
-    return app
+        shapes |= {name: Schema(**part) for name, part in schema.pop("$defs", {}).items()}
+        shapes[model.__name__] = Schema(**schema)
+    return shapes
 
 
 def blueprint(
