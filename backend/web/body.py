@@ -74,4 +74,8 @@ def _texts(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, st
 
 
 def _storable(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a character
+        return False
+    return "\0" not in text
