@@ -250,8 +250,8 @@ def test_tls_is_spoken_with_whom_we_trust_alone(certificate: Path) -> None:
     for url, context in ((wire.url, ssl.create_default_context()), (elsewhere, trusting)):
         with httpx.Client(transport=Transport(url, context)) as client, pytest.raises(httpx.ConnectError):
             client.post(url, content=b"{}")
-    assert wire.requests == []
+    assert (wire.connections, wire.requests) == (0, [])
     with httpx.Client(transport=Transport(wire.url, trusting)) as client:
-        assert [client.post(wire.url, content=b"{}").json() for _ in range(2)] == ["ok", "ok"]
-    assert len(wire.requests) == 2
+        assert [client.post(wire.url, content=b"{}").json() for _ in range(3)] == ["ok"] * 3
+    assert (wire.connections, len(wire.requests)) == (1, 3)
     wire.close()
