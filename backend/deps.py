@@ -42,18 +42,18 @@ class Deps:
 
     @property
     def http(self) -> httpx.Client:
-        """Return the HTTP client towards storage."""
+        """Return the HTTP client towards the platform."""
         return self._once("http", lambda: connect(self.settings))
 
     @property
     def rpc(self) -> Rpc:
         """Return the way to the database."""
-        return self._once("rpc", lambda: Rpc(self.settings))
+        return self._once("rpc", lambda: Rpc(self.settings, self.http))
 
     @property
     def probe(self) -> Rpc:
         """Return an impatient way to the database, for asking whether it is there."""
-        return self._once("probe", lambda: Rpc(self.settings, seconds=2))
+        return self._once("probe", lambda: Rpc(self.settings, connect(self.settings, seconds=2)))
 
     @property
     def redis(self) -> Redis:

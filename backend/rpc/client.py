@@ -6,7 +6,6 @@ import time
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import httpx
 import structlog
@@ -16,7 +15,6 @@ from backend.config import LOOPBACK, Settings
 from backend.errors import AppError, Internal, Misconfigured, Unavailable
 from backend.metrics import saw_rpc
 from backend.refusals import CONFLICTS, from_sql
-from backend.rpc.transport import Transport
 from backend.trust import TRUSTED
 
 log = structlog.get_logger(__name__)
@@ -41,10 +39,9 @@ class _Client(httpx.Client):
     cookies = _NoCookies()  # type: ignore[override]  # a property of the base class
 
 
-def connect(settings: Settings, *, seconds: float = 10, transport: httpx.BaseTransport | None = None) -> httpx.Client:
+def connect(settings: Settings, *, seconds: float = 10) -> httpx.Client:
     """Return the HTTP client that one process shares; HTTP/1.1, since a shared HTTP/2 client drops requests."""
     return _Client(
-        transport=transport,
         http2=False,
         verify=TRUSTED,
         timeout=httpx.Timeout(seconds, connect=min(seconds, 3), pool=min(seconds, 5)),
@@ -52,13 +49,6 @@ def connect(settings: Settings, *, seconds: float = 10, transport: httpx.BaseTra
         event_hooks={"response": [_refuse_outage, partial(_refuse_key, settings)]},
         trust_env=urlsplit(settings.supabase_url).hostname not in LOOPBACK,
     )
-
-
-def _transport(settings: Settings) -> httpx.BaseTransport | None:
-    """Return ours, or None for httpx's own, which knows how to go through a proxy."""
-    url = urlsplit(settings.supabase_url)
-    proxied = url.hostname not in LOOPBACK and {url.scheme, "all"} & getproxies().keys()
-    return None if proxied else Transport(settings.supabase_url, TRUSTED)
 
 
 def _refuse_outage(response: httpx.Response) -> None:
@@ -90,10 +80,10 @@ def _json(response: httpx.Response) -> dict[str, Any]:
 class Rpc:
     """Makes callers; holds the keys and the connections of this process."""
 
-    def __init__(self, settings: Settings, *, seconds: float = 10) -> None:
+    def __init__(self, settings: Settings, http: httpx.Client | None = None) -> None:
         self._publishable = settings.publishable_key
         self._secret = settings.secret_key.get_secret_value()
-        self._http = connect(settings, seconds=seconds, transport=_transport(settings))
+        self._http = http or connect(settings)
         # Nobody signs in here, so its headers never change: a call brings its own. The library's own retries would
         # hold a request for 7 seconds when the database is down.
         url = f"{settings.supabase_url}/rest/v1"

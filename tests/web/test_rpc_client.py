@@ -208,10 +208,10 @@ def test_connections_are_made_anew_in_a_forked_child(world: World) -> None:
         found: int = get_credit_balance(deps.rpc.as_user(user.token))["available"]
         return found
 
-    parents = (available(), id(deps.rpc), id(deps.rpc._http), id(deps.http), id(deps.redis))
-    child = _in_child(lambda: [available(), id(deps.rpc), id(deps.rpc._http), id(deps.http), id(deps.redis)])
-    assert child[0] == 25
-    assert not set(child[1:]) & set(parents[1:])
+    parents = (available(), id(deps.rpc), id(deps.http), id(deps.redis))
+    child = _in_child(lambda: [available(), deps.rpc._http is deps.http, id(deps.rpc), id(deps.http), id(deps.redis)])
+    assert child[:2] == [25, True]
+    assert not set(child[2:]) & set(parents[1:])
     assert (available(), id(deps.rpc)) == parents[:2]
 
 
