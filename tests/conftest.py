@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from scripts.local.postgres import Postgres
 from scripts.local.valkey import Valkey
 
 ROOT = Path(__file__).parent.parent
+ROOM = 4 * 2**30  # each pytest worker has a cluster, which takes a few hundred MB
 OURS = ("APP_ENV", "TESTING_MODE", "SUPABASE_", "DATABASE_URL", "REDIS_URL", "SITE_URL", "CORS_ORIGINS", "LOG_LEVEL")
 OURS += (
     "WEB_CONCURRENCY",
@@ -39,10 +41,16 @@ for name in list(os.environ):
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 
+def memory() -> Path | None:
+    """Where files are kept in memory, if there is room: a database of many files is copied there in no time."""
+    shm = Path("/dev/shm")  # a container may have 64 MB of it
+    return shm if shm.is_dir() and shutil.disk_usage(shm).free > ROOM else None
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A throw-away cluster, one for each pytest worker."""
-    with Postgres(durable=False) as server:
+    with Postgres(durable=False, settings={"max_wal_size": "256MB"}, parent=memory()) as server:
         yield server
 
 

@@ -35,7 +35,7 @@ class Postgres:
 
     The folder given holds `cluster/` (PostgreSQL's own files), `password` (of every role that may log in) and
     `postgres.log`. `durable=False` trades safety against a power cut for speed, which is what tests want.
-    `settings` are PostgreSQL's own, on top of ours.
+    `settings` are PostgreSQL's own, on top of ours; `parent` is where a throw-away one is made.
     """
 
     def __init__(
@@ -46,10 +46,11 @@ class Postgres:
         port: int = 0,
         durable: bool = False,
         settings: Mapping[str, str] | None = None,
+        parent: Path | None = None,
     ) -> None:
         self.account = unprivileged_account()
         self.temporary = data_dir is None
-        self.home = _temporary_home(self.account) if data_dir is None else data_dir
+        self.home = _temporary_home(self.account, parent) if data_dir is None else data_dir
         self.cluster = self.home / "cluster"
         self.bin_dir = runnable_bin_dir(bin_dir or self._fitting_bin_dir(), self.account)
         self.port = port
@@ -222,8 +223,8 @@ class Postgres:
         return True
 
 
-def _temporary_home(account: Account | None) -> Path:
-    home = Path(tempfile.mkdtemp(prefix="scrip-postgres-"))
+def _temporary_home(account: Account | None, parent: Path | None) -> Path:
+    home = Path(tempfile.mkdtemp(prefix="scrip-postgres-", dir=parent))
     if account:
         home.chmod(0o711)  # the server runs as another account and has to pass through
     return home

@@ -10,6 +10,7 @@ from scripts.migrate import Options, up
 from scripts.migrations.files import SUPABASE_DIR, load_functions
 from scripts.migrations.function_rules import created_functions
 from scripts.migrations.rules import check
+from tests.conftest import memory
 
 
 def quiet(_: str) -> None:
@@ -60,7 +61,7 @@ def test_the_migrations_run_on_every_major_version(major: int) -> None:
     bin_dirs = find_all_bin_dirs()
     if major not in bin_dirs:
         pytest.skip(f"PostgreSQL {major} is not on this machine (found: {sorted(bin_dirs)})")
-    with Postgres(bin_dir=bin_dirs[major]) as server:
+    with Postgres(bin_dir=bin_dirs[major], parent=memory()) as server:
         for grants in ("old", "new"):
             server.create_platform(grants, default_grants=grants)  # type: ignore[arg-type]
             first = up(server.url(grants), SUPABASE_DIR, Options(), quiet)
