@@ -42,7 +42,7 @@ EXAMPLES = """examples:
   scripts/bench --quick                                every figure in less than four minutes
   scripts/bench --only books                           one group
   scripts/bench --full --write docs/benchmarks.md      what is published
-  scripts/bench --full --only growth --rows 10000000   growth up to ten million ledger rows: ten minutes, 40 GB
+  scripts/bench --full --only growth --rows 10000000   growth up to ten million rows: 10 to 20 minutes, 40 GB
 
 POSTGREST_URL=http://host:port POSTGREST_TOKEN=... holds reads over HTTP against a PostgREST of your own instead of the
 local stand-in; the token is one of a user who has an account there, POSTGREST_APIKEY a key if there is a gateway.
