@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Callable
@@ -109,6 +111,7 @@ def measure(effort: Effort, tell: Tell) -> list[Figure]:
     sizes, figures = _that_fit(effort.sizes)
     with Postgres(durable=True, settings=SERVER) as postgres:
         places = [_place(postgres, rows, tell) for rows in sizes]
+        _on_one_core(places)
         for place in places[1:]:
             for name, operation in OPERATIONS.items():
                 tell(f"{name}, {place.rows:,} rows")
@@ -146,6 +149,14 @@ def _place(postgres: Postgres, rows: int, tell: Tell) -> Place:
     ground.execute("analyze")
     ground.execute("checkpoint")
     return place
+
+
+def _on_one_core(places: list[Place]) -> None:
+    """Else one of two that answer in turns may have the asker's core, and the other one that has to be woken."""
+    if sys.platform == "linux":
+        core = {min(os.sched_getaffinity(0))}
+        for place in places:
+            os.sched_setaffinity(place.connection.info.backend_pid, core)
 
 
 def _compare(name: str, operation: Callable[[Place], Any], small: Place, large: Place, effort: Effort) -> Figure:
