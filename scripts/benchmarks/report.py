@@ -52,12 +52,13 @@ def show(run: Run, figures: Sequence[Figure], *, as_json: bool) -> None:
 
 def page(run: Run, figures: Sequence[Figure]) -> str:
     """The page that is published, short falls included."""
-    lines = ["# Benchmarks", "", f"Written by `{run.command}` on {run.at:%d %B %Y}, in {run.seconds / 60:.0f} minutes."]
-    lines += [
-        "Repeat it on a machine that does nothing else. Figures wander with the machine, ratios hardly: each figure"
-    ]
-    lines += [
+    lines = [
+        "# Benchmarks",
+        "",
+        f"Written by `{run.command}` on {run.at:%d %B %Y}, in {run.seconds / 60:.0f} minutes.",
+        "Repeat it on a machine that does nothing else. Figures wander with the machine, ratios hardly: each figure",
         "is measured in turns with what stands beside it, and the target is one of the ratio where there is one.",
+        "Why some fall short, and what was tried, stands in [scaling.md](scaling.md).",
         "",
     ]
     lines += [f"{summary(figures)}", "", *(f"- {name}: {told}" for name, told in machine().items())]
